@@ -1,0 +1,147 @@
+package main
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// report is what encode --json prints.
+type report struct {
+	ID, State, Output string
+	Frames            int
+	Chunks            struct{ Total, Encoded, Reused int }
+	Bytes             int64
+	Error             *struct{ Type, Detail string }
+}
+
+// encode runs encode --json to its end.
+func encode(t *testing.T, dir string, args ...string) (report, int) {
+	t.Helper()
+	c := command(t, dir, append([]string{"encode", "--json", "--data", "data"}, args...)...)
+	code := c.run()
+	var r report
+	if err := json.Unmarshal([]byte(c.stdout.String()), &r); err != nil {
+		t.Fatalf("%v in %q\nstderr: %s", err, &c.stdout, &c.stderr)
+	}
+	return r, code
+}
+
+func TestEncodeTwiceEncodesOnce(t *testing.T) {
+	dir := t.TempDir()
+	clip(t, filepath.Join(dir, "in.mkv"), "-g", "15")
+	args := []string{"in.mkv", "--preset", "ultrafast", "--chunk-min", "0.5", "--chunk-max", "1"}
+	first, code := encode(t, dir, append(args, "-o", "a.mp4")...)
+	if code != 0 || first.State != "done" || first.Frames != 60 || first.Chunks.Encoded < 2 {
+		t.Fatalf("exit code %d, %+v, %+v", code, first, first.Error)
+	}
+	second, code := encode(t, dir, append(args, "-o", "b.mp4")...)
+	if code != 0 || second.Chunks.Encoded != 0 || second.Chunks.Reused != first.Chunks.Total {
+		t.Fatalf("exit code %d, %+v", code, second)
+	}
+	if a, b := content(t, first.Output), content(t, second.Output); a != b || int64(len(a)) != first.Bytes {
+		t.Errorf("the deliverables differ: %d and %d bytes", len(a), len(b))
+	}
+	if _, code := encode(t, dir, append(args, "-o", "a.mp4")...); code != 2 {
+		t.Errorf("a deliverable is replaced without --force: exit code %d", code)
+	}
+	left, err := filepath.Glob(filepath.Join(dir, ".*"))
+	if err != nil || len(left) > 0 {
+		t.Errorf("left behind: %q, %v", left, err)
+	}
+}
+
+// TestStoppedEncodeResumes stops an encode in its middle, in the two ways there are,
+// and runs it again.
+func TestStoppedEncodeResumes(t *testing.T) {
+	for name, c := range map[string]struct {
+		signal syscall.Signal
+		code   int
+	}{
+		"interrupted": {syscall.SIGINT, 130},
+		"killed":      {syscall.SIGKILL, -1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			clip(t, filepath.Join(dir, "in.mkv"), "-g", "15")
+			args := []string{"in.mkv", "-o", "out.mp4", "--preset", "veryslow", "--chunk-min", "0.1", "--chunk-max", "0.5", "--workers", "1"}
+			run := command(t, dir, append([]string{"encode", "--data", "data"}, args...)...).start()
+			run.await(&run.stderr, "1/4 chunks")
+			if len(atHome(t, dir)) < 2 {
+				t.Errorf("its S3 server is not seen: %q", atHome(t, dir))
+			}
+			run.signal(c.signal)
+			if code := run.exit(); code != c.code {
+				t.Errorf("exit code %d, want %d: %s", code, c.code, &run.stderr)
+			}
+			gone(t, dir)
+			if _, err := os.Stat(filepath.Join(dir, "out.mp4")); err == nil {
+				t.Error("there is an OUTPUT")
+			}
+			again, code := encode(t, dir, args...)
+			if code != 0 || again.Chunks.Reused < 1 || again.Chunks.Reused+again.Chunks.Encoded != 4 {
+				t.Errorf("exit code %d, %+v, %+v", code, again, again.Error)
+			}
+		})
+	}
+}
+
+func TestEncodeFromPipe(t *testing.T) {
+	dir := t.TempDir()
+	clip(t, filepath.Join(dir, "in.mkv"))
+	in, err := os.Open(filepath.Join(dir, "in.mkv"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = in.Close() }()
+	c := command(t, dir, "encode", "-", "-o", "out.mkv", "--data", "data", "--preset", "ultrafast", "--quiet")
+	c.Stdin = in
+	if code := c.run(); code != 0 || c.stdout.String()+c.stderr.String() != "" {
+		t.Fatalf("exit code %d: %s%s", code, &c.stdout, &c.stderr)
+	}
+	if content(t, filepath.Join(dir, "out.mkv")) == "" {
+		t.Error("OUTPUT is empty")
+	}
+}
+
+func TestEncodeOfNoVideoFails(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "in.mp4"), []byte("this is no video, though its name says so"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r, code := encode(t, dir, "in.mp4", "-o", "out.mp4")
+	if code != 2 || r.State != "failed" || r.ID == "" || r.Error == nil || !strings.Contains(r.Error.Detail, "in.mp4") {
+		t.Errorf("exit code %d, %+v, %+v", code, r, r.Error)
+	}
+}
+
+// TestEncodeUsesTheServerThatHasTheDirectory encodes while a server has the data.
+func TestEncodeUsesTheServerThatHasTheDirectory(t *testing.T) {
+	dir := t.TempDir()
+	clip(t, filepath.Join(dir, "in.mkv"))
+	s := command(t, dir, "serve", "--listen", "127.0.0.1:0", "--data", "data").start()
+	s.await(&s.stdout, "reweave serves at ")
+	c := command(t, dir, "encode", "in.mkv", "-o", "out.mov", "--data", "data", "--preset", "ultrafast")
+	if code := c.run(); code != 0 || !strings.Contains(c.stderr.String(), "using the server at http://127.0.0.1:") {
+		t.Errorf("exit code %d: %s%s", code, &c.stdout, &c.stderr)
+	}
+	if content(t, filepath.Join(dir, "out.mov")) == "" {
+		t.Error("OUTPUT is empty")
+	}
+	s.signal(syscall.SIGTERM)
+	if code := s.exit(); code != 0 {
+		t.Errorf("the server: exit code %d: %s", code, &s.stderr)
+	}
+}
+
+func content(t *testing.T, path string) string {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}

@@ -1,0 +1,36 @@
+module github.com/reweave/reweave/cmd/reweave
+
+go 1.26.0
+
+require (
+	github.com/reweave/reweave/internal v0.0.0
+	github.com/reweave/reweave/pkg v0.0.0
+	github.com/reweave/reweave/services/api v0.0.0
+	github.com/reweave/reweave/services/encoder v0.0.0
+	github.com/reweave/reweave/services/muxer v0.0.0
+	github.com/reweave/reweave/services/splitter v0.0.0
+)
+
+require (
+	github.com/VividCortex/ewma v1.2.0 // indirect
+	github.com/acarl005/stripansi v0.0.0-20180116102854-5a71ef0e047d // indirect
+	github.com/inconshreveable/mousetrap v1.1.0 // indirect
+	github.com/mattn/go-isatty v0.0.24 // indirect
+	github.com/mattn/go-runewidth v0.0.16 // indirect
+	github.com/rivo/uniseg v0.4.7 // indirect
+	github.com/spf13/cobra v1.10.2 // indirect
+	github.com/spf13/pflag v1.0.9 // indirect
+	github.com/vbauerster/mpb/v8 v8.9.3 // indirect
+	golang.org/x/sync v0.24.0 // indirect
+	golang.org/x/sys v0.49.0 // indirect
+	golang.org/x/term v0.47.0 // indirect
+)
+
+replace (
+	github.com/reweave/reweave/internal => ../../internal
+	github.com/reweave/reweave/pkg => ../../pkg
+	github.com/reweave/reweave/services/api => ../../services/api
+	github.com/reweave/reweave/services/encoder => ../../services/encoder
+	github.com/reweave/reweave/services/muxer => ../../services/muxer
+	github.com/reweave/reweave/services/splitter => ../../services/splitter
+)

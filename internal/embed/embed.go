@@ -1,0 +1,145 @@
+package embed
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+
+	natsserver "github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
+	"go.uber.org/zap"
+
+	"github.com/reweave/reweave/pkg/store/s3store"
+)
+
+const (
+	bucket = "reweave"
+	region = "us-east-1"
+)
+
+// Options say where and how a Stack runs.
+type Options struct {
+	// Dir holds all state; it is made when absent. A relative path is resolved once.
+	Dir string
+	// NATSListen is host:port for other processes' NATS clients, which then need the
+	// password in [Stack.NATSURL]; "" opens no port.
+	NATSListen string
+	// S3Listen is host:port of the S3 server; "" means a free port of 127.0.0.1.
+	S3Listen string
+	// Log gets what the servers say; nil drops it.
+	Log *zap.Logger
+	// Ephemeral wipes the state of NATS, but not the objects, at the start.
+	Ephemeral bool
+}
+
+// Stack is a running NATS and a running S3 server.
+type Stack struct {
+	dir   string
+	lock  *dirLock
+	creds credentials
+	nats  *natsserver.Server
+	// listens says that NATS has a port.
+	listens bool
+	s3      *child
+	close   sync.Once
+	closed  error
+}
+
+// Start starts both servers and returns once they serve. ctx bounds the start
+// only. It returns a [*LockedError] when another process uses the directory, and
+// a fault of class User when the directory can't be used.
+func Start(ctx context.Context, o Options) (_ *Stack, err error) {
+	if o.Log == nil {
+		o.Log = zap.NewNop()
+	}
+	dir, err := prepare(o.Dir)
+	if err != nil {
+		return nil, err
+	}
+	s := &Stack{dir: dir, listens: o.NATSListen != ""}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.Close())
+		}
+	}()
+	if s.lock, err = acquire(dir); err != nil {
+		return nil, err
+	}
+	if s.creds, err = loadCredentials(filepath.Join(dir, "credentials.json")); err != nil {
+		return nil, dirFault(dir, err)
+	}
+	if o.Ephemeral {
+		if err = os.RemoveAll(filepath.Join(dir, "nats")); err != nil {
+			return nil, dirFault(dir, err)
+		}
+	}
+	// The child starts while NATS does.
+	started := make(chan error, 1)
+	go func() {
+		var err error
+		s.s3, err = startChild(ctx, o.Log.Named("s3"), dir, o.S3Listen, s.creds)
+		started <- err
+	}()
+	s.nats, err = startNATS(filepath.Join(dir, "nats"), o.NATSListen, s.creds, o.Log.Named("nats"))
+	return s, errors.Join(err, <-started)
+}
+
+// NATSOptions are the options by which this process connects to its own NATS
+// server, without a port.
+func (s *Stack) NATSOptions() []nats.Option {
+	return []nats.Option{nats.InProcessServer(s.nats), nats.UserInfo(natsUser, s.creds.SecretKey)}
+}
+
+// NATSURL is the URL, with its password, by which other processes reach NATS, or
+// "" when it has no port.
+func (s *Stack) NATSURL() string {
+	if !s.listens {
+		return ""
+	}
+	return natsURL(s.nats, s.creds)
+}
+
+// S3 is how to reach the S3 server, from this machine.
+func (s *Stack) S3() s3store.Config {
+	return s3store.Config{
+		Endpoint: "http://" + reachable(s.s3.addr), AccessKey: s.creds.AccessKey, SecretKey: s.creds.SecretKey,
+		Bucket: bucket, Region: region,
+	}
+}
+
+// Failed yields one error when the S3 server died and could not be kept running.
+// A server that dies now and then is started again, on the same address.
+func (s *Stack) Failed() <-chan error { return s.s3.failed }
+
+// Publish records the address of this process's API, for the next process that
+// finds the directory locked.
+func (s *Stack) Publish(addr string) {
+	if err := s.lock.publish(addr); err != nil {
+		s.s3.log.Warn("record the API's address", zap.Error(err)) // it is a help to the user only
+	}
+}
+
+// Close stops both servers and releases the directory. It may be called more than
+// once. Clients should be closed before.
+func (s *Stack) Close() error {
+	s.close.Do(func() {
+		var errs []error
+		if s.nats != nil {
+			s.nats.Shutdown()
+			s.nats.WaitForShutdown()
+		}
+		if s.s3 != nil {
+			s.s3.stop()
+		}
+		if s.lock != nil {
+			errs = append(errs, s.lock.release())
+		}
+		if err := errors.Join(errs...); err != nil {
+			s.closed = fmt.Errorf("close %s: %w", s.dir, err)
+		}
+	})
+	return s.closed
+}

@@ -1,0 +1,3 @@
+// Package natsqtest holds the tests of package natsq, which need a real NATS
+// server: pkg must not import one.
+package natsqtest

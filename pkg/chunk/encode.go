@@ -1,0 +1,207 @@
+package chunk
+
+import (
+	"bufio"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/reweave/reweave/pkg/fault"
+	"github.com/reweave/reweave/pkg/ffmpeg"
+	"github.com/reweave/reweave/pkg/matroska"
+	"github.com/reweave/reweave/pkg/queue"
+)
+
+// Result tells of a finished encode.
+type Result struct {
+	// SHA256 and Bytes are those of the chunk.
+	SHA256 string
+	Bytes  int64
+	// Pixels is the digest of the decoded frames' hashes.
+	Pixels string
+	// CPUSeconds is the CPU time of decoder and encoder.
+	CPUSeconds float64
+	// Command is the encoder's command line.
+	Command string
+}
+
+// Encoder encodes tasks with one build of ffmpeg.
+type Encoder struct {
+	Tool *ffmpeg.Tool
+	// Threads is how many threads an encoder may use whose bytes don't depend on it.
+	Threads int
+}
+
+// Encode decodes the segment file at segment, encodes the frames that the task owns,
+// and writes the chunk to the file out. progress is called with the number of frames
+// encoded so far, whenever it grows.
+//
+// The frames go from the decoder to the encoder through a pipe, by number and without
+// timestamps. The decoder also hashes each frame and tells its rank, so that a missing
+// or doubled frame is found here.
+func (e *Encoder) Encode(ctx context.Context, t queue.Task, segment, out string, progress func(frames int)) (Result, error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	frames, w, err := os.Pipe()
+	if err != nil {
+		return Result{}, fmt.Errorf("open pipe: %w", err)
+	}
+	dec := e.Tool.Command(ctx, decodeArgs(t, segment, e.Tool.Passthrough())...)
+	dec.GiveStdout(w)
+	enc := e.Tool.Command(ctx, encodeArgs(t, e.Threads, out, e.Tool.Passthrough())...)
+	enc.GiveStdin(frames)
+	hashes, err1 := dec.Pipe()
+	counts, err2 := enc.Pipe()
+	if err := errors.Join(err1, err2, dec.Start(), enc.Start()); err != nil {
+		return Result{}, err
+	}
+	defer hashes.Close()
+	defer counts.Close()
+
+	var pixels string
+	var got, made int
+	var g errgroup.Group
+	g.Go(func() (err error) {
+		if pixels, got, err = readHashes(hashes, t.First); err != nil {
+			cancel(err) // nobody reads on, so both would wait for ever
+		}
+		return err
+	})
+	g.Go(func() (err error) { made, err = readProgress(counts, progress); return err })
+	readErr := g.Wait()
+	encErr, decErr := enc.Wait(ctx), dec.Wait(ctx)
+	switch {
+	case ctx.Err() != nil:
+		return Result{}, context.Cause(ctx)
+	case decErr != nil && encErr == nil:
+		return Result{}, failed("decoder", dec, decErr)
+	case encErr != nil:
+		return Result{}, failed("encoder", enc, encErr)
+	case readErr != nil:
+		return Result{}, readErr
+	}
+	if err := checkCount(t, got, made, dec, enc); err != nil {
+		return Result{}, err
+	}
+	r := Result{Pixels: pixels, CPUSeconds: dec.CPUSeconds() + enc.CPUSeconds(), Command: enc.String()}
+	r.SHA256, r.Bytes, err = digest(out)
+	return r, err
+}
+
+// decodeArgs decodes the segment, keeps the owned frames, and gives each of them twice:
+// raw to stdout, hashed to pipe:3.
+func decodeArgs(t queue.Task, segment string, passthrough []string) []string {
+	graph := fmt.Sprintf("[0:v:0]trim=start_pts=%d:end_pts=%d,split[frames][hashes]",
+		t.First*matroska.RankStep, (t.First+t.Frames)*matroska.RankStep)
+	args := []string{
+		"-protocol_whitelist", "file", "-max_error_rate", "1", "-copyts", "-noautorotate", "-threads", "1", "-i", "file:" + segment,
+		"-filter_complex", graph, "-map", "[frames]",
+	}
+	args = append(args, passthrough...)
+	args = append(args, "-sws_flags", "bitexact+accurate_rnd+full_chroma_int",
+		"-f", "rawvideo", "-pix_fmt", t.Recipe.Picture.PixFmt, "pipe:1", "-map", "[hashes]")
+	args = append(args, passthrough...)
+	return append(args, "-enc_time_base", "1:1000", "-f", "framehash", "-hash", "murmur3", "pipe:3")
+}
+
+// encodeArgs encodes raw frames from stdin into the chunk file.
+func encodeArgs(t queue.Task, threads int, out string, passthrough []string) []string {
+	args := []string{"-progress", "pipe:3", "-stats_period", "0.25"}
+	args = append(args, t.Recipe.Input()...)
+	args = append(args, "-i", "pipe:0", "-map", "0:v:0")
+	args = append(args, t.Recipe.Args(threads)...)
+	args = append(args, passthrough...)
+	args = append(args, ffmpeg.ChunkFlags...)
+	return append(args, "-f", "mp4", "-y", "file:"+out)
+}
+
+// readHashes reads framehash lines "stream, dts, pts, duration, size, hash", checks that
+// the ranks follow each other from first, and digests the hashes.
+func readHashes(r io.Reader, first int) (pixels string, n int, err error) {
+	h := sha256.New()
+	lines := bufio.NewScanner(r)
+	for lines.Scan() {
+		text := lines.Text()
+		if strings.HasPrefix(text, "#") {
+			continue
+		}
+		f := strings.Split(text, ",")
+		if len(f) < 6 {
+			return "", n, fmt.Errorf("read frame hashes: %q", text)
+		}
+		pts, err := strconv.Atoi(strings.TrimSpace(f[2]))
+		if want := (first + n) * matroska.RankStep; err != nil || pts != want {
+			return "", n, &fault.Error{
+				Class: fault.Permanent, Type: "frame-mismatch",
+				Title: fmt.Sprintf("frame %d of the segment came out as number %g", first+n, float64(pts)/matroska.RankStep),
+			}
+		}
+		io.WriteString(h, strings.TrimSpace(f[5]))
+		n++
+	}
+	_, _ = io.Copy(io.Discard, r)
+	return hex.EncodeToString(h.Sum(nil)), n, lines.Err()
+}
+
+// readProgress reads ffmpeg's -progress lines and returns the last count of frames.
+func readProgress(r io.Reader, progress func(int)) (last int, err error) {
+	lines := bufio.NewScanner(r)
+	for lines.Scan() {
+		v, ok := strings.CutPrefix(lines.Text(), "frame=")
+		if !ok {
+			continue
+		}
+		if n, err := strconv.Atoi(strings.TrimSpace(v)); err == nil && n > last {
+			last = n
+			progress(n)
+		}
+	}
+	return last, lines.Err()
+}
+
+func checkCount(t queue.Task, got, made int, dec, enc *ffmpeg.Command) error {
+	if got == t.Frames && made == t.Frames {
+		return nil
+	}
+	who, n, cmd := "decoder", got, dec
+	if got == t.Frames {
+		who, n, cmd = "encoder", made, enc
+	}
+	return &fault.Error{
+		Class: fault.Permanent, Type: "frame-mismatch",
+		Title: fmt.Sprintf("the %s gave %d frames instead of %d", who, n, t.Frames),
+		Hint:  "the source is damaged there, or holds fields in packets of their own", Log: logOf(cmd),
+	}
+}
+
+func failed(who string, cmd *ffmpeg.Command, err error) error {
+	if e, ok := errors.AsType[*fault.Error](err); ok {
+		e.Title = "the " + who + ": " + e.Title
+		e.Log = logOf(cmd)
+	}
+	return err
+}
+
+func logOf(cmd *ffmpeg.Command) string { return strings.TrimSpace(cmd.String() + "\n" + cmd.Log()) }
+
+func digest(path string) (sum string, size int64, err error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return "", 0, fmt.Errorf("read chunk: %w", err)
+	}
+	defer f.Close()
+	h := sha256.New()
+	size, err = io.Copy(h, f)
+	if err != nil {
+		return "", 0, fmt.Errorf("read chunk: %w", err)
+	}
+	return hex.EncodeToString(h.Sum(nil)), size, nil
+}

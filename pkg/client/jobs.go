@@ -1,0 +1,97 @@
+package client
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+
+	"github.com/reweave/reweave/pkg/job"
+	"github.com/reweave/reweave/pkg/queue"
+)
+
+// Submit submits a job. With an idempotency key it may be repeated, here and by the
+// caller, and makes one job; without one ("") a lost answer is an error.
+func (c *Client) Submit(ctx context.Context, spec job.Spec, idempotencyKey string) (j job.Job, err error) {
+	r := request{method: http.MethodPost, path: "/v1/jobs", body: spec, once: idempotencyKey == ""}
+	if idempotencyKey != "" {
+		r.header = http.Header{"Idempotency-Key": {idempotencyKey}}
+	}
+	return j, c.call(ctx, r, &j)
+}
+
+// Job returns a job.
+func (c *Client) Job(ctx context.Context, id string) (j job.Job, err error) {
+	return j, c.call(ctx, request{method: http.MethodGet, path: jobPath(id, "")}, &j)
+}
+
+// Jobs returns the newest jobs, at most limit of them (all for 0), of one state
+// (any for "").
+func (c *Client) Jobs(ctx context.Context, state job.State, limit int) ([]job.Job, error) {
+	const page = 200
+	var all []job.Job
+	for cursor := ""; ; {
+		want := page
+		if limit > 0 {
+			want = min(page, limit-len(all))
+		}
+		q := url.Values{"limit": {strconv.Itoa(want)}}
+		if state != "" {
+			q.Set("state", string(state))
+		}
+		if cursor != "" {
+			q.Set("cursor", cursor)
+		}
+		var got struct {
+			Jobs []job.Job `json:"jobs"`
+			Next string    `json:"next"`
+		}
+		if err := c.call(ctx, request{method: http.MethodGet, path: "/v1/jobs?" + q.Encode()}, &got); err != nil {
+			return nil, err
+		}
+		all, cursor = append(all, got.Jobs...), got.Next
+		if cursor == "" || limit > 0 && len(all) >= limit {
+			return all, nil
+		}
+	}
+}
+
+// Cancel cancels a job and returns it. To cancel a cancelled job is no error.
+func (c *Client) Cancel(ctx context.Context, id string) (j job.Job, err error) {
+	return j, c.call(ctx, request{method: http.MethodPost, path: jobPath(id, "/cancel")}, &j)
+}
+
+// Manifest returns the manifest of a job that is done, as JSON.
+func (c *Client) Manifest(ctx context.Context, id string) (manifest []byte, err error) {
+	err = retry(ctx, func() error {
+		res, err := c.send(ctx, request{method: http.MethodGet, path: jobPath(id, "/manifest")})
+		if err != nil {
+			return err
+		}
+		defer closeBody(res)
+		if manifest, err = io.ReadAll(res.Body); err != nil {
+			return c.unreachable(err)
+		}
+		return nil
+	})
+	return manifest, err
+}
+
+// Workers returns the encoders that live.
+func (c *Client) Workers(ctx context.Context) ([]queue.Worker, error) {
+	var got struct {
+		Workers []queue.Worker `json:"workers"`
+	}
+	err := c.call(ctx, request{method: http.MethodGet, path: "/v1/workers"}, &got)
+	return got.Workers, err
+}
+
+// Encoders returns the builds of codecs that workers have had.
+func (c *Client) Encoders(ctx context.Context) ([]queue.Encoder, error) {
+	var got struct {
+		Encoders []queue.Encoder `json:"encoders"`
+	}
+	err := c.call(ctx, request{method: http.MethodGet, path: "/v1/encoders"}, &got)
+	return got.Encoders, err
+}

@@ -1,0 +1,167 @@
+package ffmpeg
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/reweave/reweave/pkg/fault"
+)
+
+// Command is one run of ffmpeg. Its standard error goes into a short tail that
+// becomes part of the error when it fails.
+type Command struct {
+	cmd  *exec.Cmd
+	tail tail
+	args []string
+	own  []io.Closer // our copies of what the child was given
+}
+
+// Command prepares a run of ffmpeg. The child is killed, with all it started, when
+// ctx ends or this process dies. args are handed over as they are; no shell is near.
+func (t *Tool) Command(ctx context.Context, args ...string) *Command {
+	args = append([]string{"-hide_banner", "-nostdin", "-v", "warning"}, args...)
+	c := &Command{cmd: exec.CommandContext(ctx, t.ffmpeg, args...), args: args}
+	c.cmd.Stderr = &c.tail
+	c.cmd.Env = childEnv()
+	c.cmd.SysProcAttr = childAttr()
+	c.cmd.Cancel = func() error { return killGroup(c.cmd.Process) }
+	c.cmd.WaitDelay = 5 * time.Second
+	return c
+}
+
+// childEnv is what a child sees of our environment: what it needs to run at all,
+// and never a credential.
+func childEnv() []string {
+	var env []string
+	for _, name := range []string{"PATH", "HOME", "TMPDIR", "LD_LIBRARY_PATH", "LANG"} {
+		if v, ok := os.LookupEnv(name); ok {
+			env = append(env, name+"="+v)
+		}
+	}
+	return append(env, "AV_LOG_FORCE_NOCOLOR=1")
+}
+
+// Stdin gives the child r as its standard input.
+func (c *Command) Stdin(r io.Reader) { c.cmd.Stdin = r }
+
+// Dir sets the child's working directory.
+func (c *Command) Dir(dir string) { c.cmd.Dir = dir }
+
+// GiveStdin gives the child a file as standard input and closes ours at Start.
+func (c *Command) GiveStdin(f *os.File) { c.cmd.Stdin = f; c.own = append(c.own, f) }
+
+// GiveStdout gives the child a file as standard output and closes ours at Start.
+func (c *Command) GiveStdout(f *os.File) { c.cmd.Stdout = f; c.own = append(c.own, f) }
+
+// Stdout writes the child's standard output to w.
+func (c *Command) Stdout(w io.Writer) { c.cmd.Stdout = w }
+
+// Pipe returns the reading end of a pipe on which the child writes as "pipe:N". The
+// first call is N = 3, the next one 4, and so on. The caller closes it.
+func (c *Command) Pipe() (*os.File, error) {
+	r, w, err := os.Pipe()
+	if err != nil {
+		return nil, fmt.Errorf("open pipe: %w", err)
+	}
+	widen(w)
+	c.cmd.ExtraFiles = append(c.cmd.ExtraFiles, w)
+	c.own = append(c.own, w)
+	return r, nil
+}
+
+// Start starts the child.
+func (c *Command) Start() error {
+	err := c.cmd.Start()
+	for _, f := range c.own {
+		f.Close()
+	}
+	if err != nil {
+		return fmt.Errorf("start ffmpeg: %w", err)
+	}
+	return nil
+}
+
+// Wait waits for the child's end. A failure is a *fault.Error of class Internal with
+// the end of the child's log and how it ended; a cancelled context is its cause.
+func (c *Command) Wait(ctx context.Context) error {
+	err := c.cmd.Wait()
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	if err == nil {
+		return nil
+	}
+	title := "ffmpeg failed"
+	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
+		title += " with " + exit.String()
+	}
+	return &fault.Error{Type: "ffmpeg-failed", Title: title, Where: c.tail.lastLine(), Log: c.Log(), Err: nil}
+}
+
+// Run starts the child and waits for its end.
+func (c *Command) Run(ctx context.Context) error {
+	if err := c.Start(); err != nil {
+		return err
+	}
+	return c.Wait(ctx)
+}
+
+// CPUSeconds is the CPU time of the finished child.
+func (c *Command) CPUSeconds() float64 {
+	if c.cmd.ProcessState == nil {
+		return 0
+	}
+	return (c.cmd.ProcessState.UserTime() + c.cmd.ProcessState.SystemTime()).Seconds()
+}
+
+// Log returns the end of what the child said.
+func (c *Command) Log() string { return c.tail.String() }
+
+// String returns the command line, as a person would type it.
+func (c *Command) String() string { return "ffmpeg " + strings.Join(c.args, " ") }
+
+// tail keeps the last few kilobytes written to it.
+type tail struct {
+	mu sync.Mutex
+	b  []byte
+}
+
+const tailSize = 4096
+
+func (t *tail) Write(p []byte) (int, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.b = append(t.b, p...)
+	if len(t.b) > 2*tailSize {
+		t.b = append(t.b[:0], t.b[len(t.b)-tailSize:]...)
+	}
+	return len(p), nil
+}
+
+func (t *tail) String() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return strings.TrimSpace(string(t.b[max(0, len(t.b)-tailSize):]))
+}
+
+func (t *tail) lastLine() string {
+	s := t.String()
+	return strings.TrimSpace(s[strings.LastIndexByte(s, '\n')+1:])
+}
+
+// killGroup kills the child and all it started.
+func killGroup(p *os.Process) error {
+	err := syscall.Kill(-p.Pid, syscall.SIGKILL)
+	if errors.Is(err, syscall.ESRCH) {
+		return os.ErrProcessDone
+	}
+	return err
+}

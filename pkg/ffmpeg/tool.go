@@ -1,0 +1,113 @@
+// Package ffmpeg runs ffmpeg and ffprobe as child processes and knows what this
+// build of them can do. Nothing is assumed of their version: options that came or
+// went between 4.4 and 8 are asked for once and then used as this build has them.
+//
+// A build of an encoder has a fingerprint: the digest of what it makes of a small
+// known clip, and of what ffmpeg tells of its libraries. Encoders with the same
+// fingerprint give the same bytes, and only such may work on one deliverable.
+package ffmpeg
+
+import (
+	"context"
+	"fmt"
+	"os/exec"
+	"regexp"
+	"strings"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/reweave/reweave/pkg/fault"
+)
+
+// Tool is an installed ffmpeg with its ffprobe.
+type Tool struct {
+	ffmpeg, ffprobe string
+	// Version is the first line of `ffmpeg -version`, without the copyright.
+	Version string
+	// libraries are the lines of `ffmpeg -version` that name the libraries' versions.
+	libraries                     string
+	hasFPSMode, hasMovieTimescale bool
+}
+
+// found remembers the tools by the paths of their programs: a process asks each once.
+var found sync.Map
+
+// Find looks for ffmpeg and ffprobe in PATH and asks what they are, once in a process.
+func Find(ctx context.Context) (*Tool, error) {
+	t := &Tool{}
+	for name, path := range map[string]*string{"ffmpeg": &t.ffmpeg, "ffprobe": &t.ffprobe} {
+		var err error
+		if *path, err = exec.LookPath(name); err != nil {
+			return nil, &fault.Error{
+				Class: fault.User, Type: "no-ffmpeg", Where: "PATH", Title: name + " was not found",
+				Hint: "install it, for example with: apt-get install ffmpeg", Err: err,
+			}
+		}
+	}
+	if known, ok := found.Load(t.ffmpeg + "\n" + t.ffprobe); ok {
+		return known.(*Tool), nil
+	}
+	if err := t.ask(ctx); err != nil {
+		return nil, err
+	}
+	known, _ := found.LoadOrStore(t.ffmpeg+"\n"+t.ffprobe, t)
+	return known.(*Tool), nil
+}
+
+// ask finds out the version, and which way round options are that changed over time.
+func (t *Tool) ask(ctx context.Context) error {
+	var version, help, muxer string
+	g, ctx := errgroup.WithContext(ctx)
+	for _, q := range []struct {
+		answer *string
+		args   []string
+	}{{&version, []string{"-version"}}, {&help, []string{"-h", "long"}}, {&muxer, []string{"-h", "muxer=mp4"}}} {
+		g.Go(func() (err error) {
+			if *q.answer, err = t.text(ctx, q.args...); err != nil {
+				return fmt.Errorf("ask ffmpeg for %s: %w", strings.Join(q.args, " "), err)
+			}
+			return nil
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	t.Version, t.libraries = parseVersion(version)
+	t.hasFPSMode = strings.Contains(help, "\n-fps_mode")
+	t.hasMovieTimescale = strings.Contains(muxer, "movie_timescale")
+	return nil
+}
+
+var copyright = regexp.MustCompile(` Copyright.*`)
+
+// parseVersion splits the text of `ffmpeg -version` into the version and the lines
+// that name the build's configuration and libraries.
+func parseVersion(text string) (version, libraries string) {
+	first, rest, _ := strings.Cut(text, "\n")
+	return copyright.ReplaceAllString(strings.TrimSpace(first), ""), rest
+}
+
+// Passthrough returns the option that hands frames on as they are, none doubled and
+// none dropped: -fps_mode since 5.1, -vsync before.
+func (t *Tool) Passthrough() []string {
+	if t.hasFPSMode {
+		return []string{"-fps_mode", "passthrough"}
+	}
+	return []string{"-vsync", "passthrough"}
+}
+
+// MovieTimescale returns the option that makes edit lists of mp4 exact to 1/240000
+// second, where this build has it.
+func (t *Tool) MovieTimescale() []string {
+	if t.hasMovieTimescale {
+		return []string{"-movie_timescale", "240000"}
+	}
+	return nil
+}
+
+// text runs ffmpeg and returns what it prints on stdout.
+func (t *Tool) text(ctx context.Context, args ...string) (string, error) {
+	out, err := exec.CommandContext(ctx, t.ffmpeg, append([]string{"-hide_banner"}, args...)...).Output()
+	return string(out), err
+}

@@ -1,0 +1,81 @@
+package job
+
+import (
+	"fmt"
+	"net/url"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// SourceKind is the way by which a source is reached.
+type SourceKind string
+
+// The kinds of sources. The first three are open to everybody; the others only
+// where whoever runs the api allows them.
+const (
+	Upload    SourceKind = "upload"
+	S3        SourceKind = "s3"
+	HTTPS     SourceKind = "https"
+	PlainHTTP SourceKind = "http"
+	LocalPath SourceKind = "path"
+	Stdin     SourceKind = "stdin"
+	Unknown   SourceKind = ""
+)
+
+// StdinSource is the source that stands for the standard input of the one process that
+// runs all services.
+const StdinSource = "stdin:"
+
+// KindOf tells how a source is reached, by its form alone.
+func KindOf(source string) SourceKind {
+	scheme, _, found := strings.Cut(source, ":")
+	switch k := SourceKind(strings.ToLower(scheme)); {
+	case source == "":
+		return Unknown
+	case source == StdinSource:
+		return Stdin
+	case filepath.IsAbs(source), !found, strings.Contains(scheme, "/"):
+		return LocalPath
+	case k == Upload, k == S3, k == HTTPS, k == PlainHTTP:
+		return k
+	}
+	return Unknown
+}
+
+// UploadID returns the id in a source of kind Upload.
+func (s Spec) UploadID() (id string, ok bool) { return strings.CutPrefix(s.Source, string(Upload)+":") }
+
+func (s Spec) checkSource(is *Issues, also []SourceKind) {
+	bad := func(title, hint string) { is.add("invalid-source", "source", title, hint) }
+	kind := KindOf(s.Source)
+	allowed := slices.Contains(also, kind)
+	switch {
+	case s.Source == "":
+		bad("there is no source", "give upload:ID, s3://bucket/key or https://…")
+	case kind == Unknown, kind == Stdin && !allowed:
+		bad(fmt.Sprintf("%q is no source this can read", s.Source), "use upload:ID, s3://bucket/key or https://…")
+	case kind == PlainHTTP && !allowed:
+		bad("plain http is not allowed here", "use https://, or upload the file")
+	case kind == LocalPath && !allowed:
+		bad(fmt.Sprintf("this server reads no local paths, such as %q", s.Source), "upload the file")
+	case kind == LocalPath && !filepath.IsAbs(s.Source):
+		bad(fmt.Sprintf("the path %q is not absolute", s.Source), "give the whole path, from /")
+	case kind == Upload:
+		if id, _ := s.UploadID(); !ValidID(id) {
+			bad(fmt.Sprintf("%q names no upload", s.Source), "give upload:ID as POST /v1/uploads answered it")
+		}
+	case kind == S3, kind == HTTPS, kind == PlainHTTP:
+		u, err := url.Parse(s.Source)
+		if err != nil || u.Host == "" || strings.Trim(u.Path, "/") == "" && kind == S3 {
+			bad(fmt.Sprintf("%q is no whole URL", s.Source), "use s3://bucket/key or https://host/path")
+		}
+	}
+}
+
+// ValidID reports whether id has the form of a job's or an upload's: a ULID, 26
+// characters of Crockford's base 32.
+func ValidID(id string) bool {
+	const alphabet = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+	return len(id) == 26 && strings.Trim(id, alphabet) == ""
+}

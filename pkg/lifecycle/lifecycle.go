@@ -1,0 +1,80 @@
+// Package lifecycle holds the steps in a job's life that more than one service takes:
+// failing it, seeing that all its tasks are done, and sweeping up behind it. Each may
+// be taken several times, by several services at once, and after a crash at any point
+// between its parts.
+package lifecycle
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/reweave/reweave/pkg/fault"
+	"github.com/reweave/reweave/pkg/job"
+	"github.com/reweave/reweave/pkg/queue/natsq"
+	"github.com/reweave/reweave/pkg/store"
+)
+
+// Fail makes a job failed for the reason err, unless it is final already, tells so, and
+// drops its pending work. Finished chunks stay.
+func Fail(ctx context.Context, bus *natsq.Bus, st store.Store, id string, err error) error {
+	p := fault.ProblemOf(err)
+	j, uerr := bus.UpdateJob(ctx, id, func(j *job.Job) error {
+		if j.State.Final() {
+			return natsq.ErrUnchanged
+		}
+		now := time.Now().UTC()
+		j.State, j.Error, j.Finished = job.Failed, &p, &now
+		return nil
+	})
+	if uerr != nil {
+		return fmt.Errorf("fail job %s: %w", id, uerr)
+	}
+	if j.State != job.Failed {
+		return nil
+	}
+	return errors.Join(bus.PublishEvent(ctx, j, job.EventFailed), Sweep(ctx, bus, st, id))
+}
+
+// Complete asks for a job to be muxed when every one of its tasks is done, and tells how
+// far the job is. Both sides of the race call it after they wrote their part: the encoder
+// its done record, the splitter the number of tasks; the one that comes later sees both.
+func Complete(ctx context.Context, bus *natsq.Bus, id string) error {
+	j, err := bus.Job(ctx, id)
+	if err != nil || j.State.Final() {
+		return err
+	}
+	done, err := bus.DoneCount(ctx, id)
+	if err != nil {
+		return err
+	}
+	bus.PublishProgress(job.Progress{Job: id, State: j.State, Total: j.Frames, Chunks: job.Chunks{
+		Total: j.Chunks.Total, Reused: j.Chunks.Reused, Encoded: max(0, done-j.Chunks.Reused),
+	}})
+	if j.Chunks.Total == 0 || done < j.Chunks.Total {
+		return nil
+	}
+	return bus.EnqueueMux(ctx, j.Spec.Class, id)
+}
+
+// Sweep drops what a job that ended leaves on the queue and in the store: messages,
+// records and segments. Chunks, plan and deliverable stay.
+func Sweep(ctx context.Context, bus *natsq.Bus, st store.Store, id string) error {
+	return errors.Join(bus.Forget(ctx, id), DeletePrefix(ctx, st, store.SegmentKey(id, "")))
+}
+
+// DeletePrefix deletes all objects under a prefix.
+func DeletePrefix(ctx context.Context, st store.Store, prefix string) error {
+	var keys []string
+	for o, err := range st.List(ctx, prefix) {
+		if err != nil {
+			return err
+		}
+		keys = append(keys, o.Key)
+	}
+	if len(keys) == 0 {
+		return nil
+	}
+	return st.Delete(ctx, keys...)
+}

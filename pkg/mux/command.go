@@ -1,0 +1,126 @@
+package mux
+
+import (
+	"fmt"
+	"strconv"
+
+	"github.com/reweave/reweave/pkg/media"
+	"github.com/reweave/reweave/pkg/plan"
+)
+
+// Files are the files that are muxed beside the video, which comes on standard input.
+type Files struct {
+	// Audio are the tracks' files, in the plan's order.
+	Audio []string
+	// Extra is a file with subtitles and attachments, Meta one in ffmpeg's metadata
+	// format with chapters and tags; "" when there is none.
+	Extra, Meta string
+	// Out is the file to write.
+	Out string
+}
+
+// origin returns the time, in seconds of the source, that becomes 0 in the deliverable:
+// the start of whatever begins first.
+func origin(p *plan.Plan) float64 {
+	start := float64(p.Start()) * p.TimeBase.Float()
+	for _, a := range p.Audio {
+		start = min(start, streamStart(a.Stream))
+	}
+	return start
+}
+
+func streamStart(s media.Stream) float64 { return float64(s.Start) * s.TimeBase.Float() }
+
+// Args returns ffmpeg's arguments: the joined video from standard input and all files,
+// each shifted by its own start, copied into one container. Nothing in the output tells
+// when or by which version it was made.
+func Args(p *plan.Plan, container string, f Files, movieTimescale []string) []string {
+	zero := origin(p)
+	args := input(float64(p.Start())*p.TimeBase.Float()-zero, "-f", "mp4", "-i", "pipe:0")
+	maps := []string{"-map", "0:v:0"}
+	inputs := 1
+	for i, file := range f.Audio {
+		args = append(args, input(streamStart(p.Audio[i].Stream)-zero, "-i", "file:"+file)...)
+		maps = append(maps, "-map", strconv.Itoa(inputs)+":a:0")
+		inputs++
+	}
+	if f.Extra != "" {
+		args = append(args, input(p.ExtraStart-zero, "-i", "file:"+f.Extra)...)
+		maps = append(maps, "-map", fmt.Sprintf("%d:s?", inputs))
+		if container == "mkv" {
+			maps = append(maps, "-map", fmt.Sprintf("%d:t?", inputs))
+		}
+		inputs++
+	}
+	if f.Meta != "" {
+		args = append(args, input(zero, "-f", "ffmetadata", "-i", "file:"+f.Meta)...)
+		maps = append(maps, "-map_metadata", strconv.Itoa(inputs), "-map_chapters", strconv.Itoa(inputs))
+	}
+	args = append(args, maps...)
+	args = append(args, "-c", "copy")
+	if f.Extra != "" {
+		args = append(args, "-c:s", SubtitleCodec(container))
+	}
+	args = append(args, tags(p, f)...)
+	args = append(args, format(p, container, movieTimescale)...)
+	return append(args, "-fflags", "+bitexact", "-y", "file:"+f.Out)
+}
+
+// input opens an input shifted by seconds, to the microsecond.
+func input(seconds float64, open ...string) []string {
+	args := []string{"-protocol_whitelist", "file,pipe"}
+	if seconds > 0.0000005 || seconds < -0.0000005 {
+		args = append(args, "-itsoffset", strconv.FormatFloat(seconds, 'f', 6, 64))
+	}
+	return append(args, open...)
+}
+
+// tags restores what the tracks' own files don't keep, and drops what only tells of the
+// source's container.
+func tags(p *plan.Plan, f Files) []string {
+	var args []string
+	for i := range f.Audio {
+		s := p.Audio[i].Stream
+		args = append(args, streamTags("a", i, s)...)
+	}
+	if f.Extra != "" {
+		for i, s := range p.Source.Subs {
+			args = append(args, streamTags("s", i, s)...)
+		}
+	}
+	for _, t := range []string{"major_brand", "minor_version", "compatible_brands", "encoder"} {
+		args = append(args, "-metadata", t+"=")
+	}
+	return args
+}
+
+func streamTags(kind string, i int, s media.Stream) []string {
+	at := fmt.Sprintf("%s:%d", kind, i)
+	var args []string
+	if s.Language != "" {
+		args = append(args, "-metadata:s:"+at, "language="+s.Language)
+	}
+	if s.Title != "" {
+		args = append(args, "-metadata:s:"+at, "title="+s.Title)
+	}
+	disposition := "0"
+	if s.Default {
+		disposition = "default"
+	}
+	return append(args, "-disposition:"+at, disposition)
+}
+
+func format(p *plan.Plan, container string, movieTimescale []string) []string {
+	switch container {
+	case "mkv":
+		return []string{"-f", "matroska"}
+	case "ivf":
+		return []string{"-f", "ivf"}
+	}
+	args := []string{"-strict", "experimental", "-movflags", "+faststart"}
+	args = append(args, movieTimescale...)
+	if p.Recipe.Codec == "libx265" {
+		args = append(args, "-tag:v", "hvc1")
+	}
+	return append(args, "-f", container)
+}

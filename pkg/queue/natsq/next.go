@@ -1,0 +1,180 @@
+package natsq
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+	"go.uber.org/zap"
+
+	"github.com/reweave/reweave/pkg/job"
+)
+
+const (
+	// lowShare is how many pulls there are for one that looks at the low class first,
+	// so that a flood of urgent jobs can't stop the others.
+	lowShare = 8
+	// lookEvery bounds the wait for what no poke tells of: a lease that ran out, a
+	// return whose delay is over, a poke that was lost.
+	lookEvery = time.Second
+)
+
+// lane is one consumer: one class of one kind of work, of one encoder build.
+type lane struct {
+	stream, durable, filter string
+	class                   job.Class
+}
+
+// NextSplit waits for a job to split and leases it. It returns ctx.Err() when ctx
+// ends first.
+func (b *Bus) NextSplit(ctx context.Context) (*Lease, error) {
+	return b.next(ctx, jobLanes(streamSplit, "jobq"), []string{"poke.jobq"}, &b.splitPulls)
+}
+
+// NextMux waits for a job to mux and leases it. It returns ctx.Err() when ctx ends
+// first.
+func (b *Bus) NextMux(ctx context.Context) (*Lease, error) {
+	return b.next(ctx, jobLanes(streamMux, "mux"), []string{"poke.mux"}, &b.muxPulls)
+}
+
+// NextTask waits for a task for one of these encoder builds and leases it. It
+// returns ctx.Err() when ctx ends first.
+func (b *Bus) NextTask(ctx context.Context, builds []string) (*Lease, error) {
+	var lanes []lane
+	var pokes []string
+	for _, build := range builds {
+		if err := checkBuild(build); err != nil {
+			return nil, err
+		}
+		pokes = append(pokes, "poke.seg."+build)
+	}
+	for _, class := range job.Classes {
+		for _, build := range builds {
+			lanes = append(lanes, lane{
+				streamTask, "seg-" + string(class) + "-" + build,
+				"seg." + string(class) + "." + build + ".>", class,
+			})
+		}
+	}
+	return b.next(ctx, lanes, pokes, &b.taskPulls)
+}
+
+func jobLanes(stream, kind string) []lane {
+	var lanes []lane
+	for _, class := range job.Classes {
+		c := string(class)
+		lanes = append(lanes, lane{stream, kind + "-" + c, kind + "." + c + ".>", class})
+	}
+	return lanes
+}
+
+// next looks through the lanes until one has a message; between two looks it waits
+// for a poke, or for lookEvery.
+func (b *Bus) next(ctx context.Context, lanes []lane, pokes []string, pulls *atomic.Uint64) (*Lease, error) {
+	poked, leave := b.wake.join(pokes)
+	defer leave()
+	timer := time.NewTimer(lookEvery)
+	defer timer.Stop()
+	for {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		l, err := b.look(ctx, ordered(lanes, pulls.Add(1)))
+		if l != nil {
+			return l, nil
+		}
+		if err != nil && ctx.Err() == nil {
+			b.log.Warn("can't look for work, trying on", zap.Error(err))
+		}
+		timer.Reset(lookEvery)
+		select {
+		case <-ctx.Done():
+		case <-poked:
+		case <-timer.C:
+		}
+	}
+}
+
+// ordered returns the lanes in the order to look at them in the n-th pull.
+func ordered(lanes []lane, n uint64) []lane {
+	if n%lowShare != 0 {
+		return lanes
+	}
+	lanes = slices.Clone(lanes)
+	slices.SortStableFunc(lanes, func(x, y lane) int {
+		return rank(x.class) - rank(y.class)
+	})
+	return lanes
+}
+
+// rank puts the low class before all others.
+func rank(c job.Class) int {
+	if c == job.Low {
+		return 0
+	}
+	return 1
+}
+
+// look returns a lease from the first lane that has a message, or nil.
+func (b *Bus) look(ctx context.Context, lanes []lane) (*Lease, error) {
+	// A pull that the client sends on once it has reconnected would lease a message
+	// to nobody.
+	if !b.nc.IsConnected() {
+		return nil, nil
+	}
+	var errs []error
+	for _, ln := range lanes {
+		l, err := b.pull(ctx, ln)
+		if l != nil {
+			return l, nil
+		}
+		if err != nil {
+			errs = append(errs, fmt.Errorf("pull from %s: %w", ln.durable, err))
+		}
+		if ctx.Err() != nil {
+			break
+		}
+	}
+	return nil, errors.Join(errs...)
+}
+
+// pull leases a message of a lane, or returns nil when it has none. It makes the
+// consumer when there is none, also when it was deleted since the last pull.
+func (b *Bus) pull(ctx context.Context, ln lane) (*Lease, error) {
+	m, err := b.fetch(ctx, ln)
+	if err != nil && ctx.Err() == nil {
+		b.dropConsumer(ln.durable)
+		m, err = b.fetch(ctx, ln)
+	}
+	if err != nil || m == nil {
+		return nil, err
+	}
+	l, err := newLease(b, m)
+	if err != nil { // not written by us: nobody could ever do it
+		return nil, errors.Join(err, m.TermWithReason("malformed message"))
+	}
+	if ctx.Err() != nil { // the caller is gone: give it to the next one at once
+		return nil, l.Return(context.WithoutCancel(ctx), 0)
+	}
+	return l, nil
+}
+
+// fetch returns a message of a lane, or nil when it has none now.
+func (b *Bus) fetch(ctx context.Context, ln lane) (jetstream.Msg, error) {
+	c, err := b.consumer(ctx, ln)
+	if err != nil {
+		return nil, err
+	}
+	batch, err := c.FetchNoWait(1)
+	if err != nil {
+		return nil, err
+	}
+	for m := range batch.Messages() {
+		return m, nil
+	}
+	return nil, batch.Error()
+}

@@ -1,0 +1,72 @@
+package natsq
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/reweave/reweave/pkg/queue"
+)
+
+// Announce tells that a worker lives. It is forgotten 60 s later: announce it again
+// every 20 s or so.
+func (b *Bus) Announce(ctx context.Context, w queue.Worker) error {
+	return wrap(put(ctx, b.workers, w.ID, w), "announce worker %s", w.ID)
+}
+
+// Retire tells that a worker is gone. A worker that is not known is no error.
+func (b *Bus) Retire(ctx context.Context, workerID string) error {
+	if !keyRE.MatchString(workerID) {
+		return nil
+	}
+	ctx, cancel := bounded(ctx)
+	defer cancel()
+	err := b.workers.Delete(ctx, workerID)
+	if errors.Is(err, jetstream.ErrKeyNotFound) {
+		return nil
+	}
+	return wrap(err, "retire worker %s", workerID)
+}
+
+// Workers returns the workers that live, in the order of their ids.
+func (b *Bus) Workers(ctx context.Context) ([]queue.Worker, error) {
+	ws, err := values(ctx, b.workers, decodeEntry[queue.Worker])
+	slices.SortFunc(ws, func(x, y queue.Worker) int { return cmp.Compare(x.ID, y.ID) })
+	return ws, wrap(err, "list workers")
+}
+
+// AnnounceEncoder tells that an encoder build exists. It is kept for ever.
+func (b *Bus) AnnounceEncoder(ctx context.Context, e queue.Encoder) error {
+	if err := checkBuild(e.Build); err != nil {
+		return err
+	}
+	return wrap(put(ctx, b.encoders, e.Name+"."+e.Build, e), "announce encoder %s", e.Name)
+}
+
+// Encoders returns the encoder builds ever announced, the latest seen first.
+func (b *Bus) Encoders(ctx context.Context) ([]queue.Encoder, error) {
+	es, err := values(ctx, b.encoders, decodeEntry[queue.Encoder])
+	slices.SortFunc(es, func(x, y queue.Encoder) int {
+		return cmp.Or(y.Seen.Compare(x.Seen), cmp.Compare(x.Name, y.Name), cmp.Compare(x.Build, y.Build))
+	})
+	return es, wrap(err, "list encoders")
+}
+
+func put(ctx context.Context, kv jetstream.KeyValue, key string, v any) error {
+	if !keyRE.MatchString(key) {
+		return fmt.Errorf("check key %q: not a plain key", key)
+	}
+	data, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := bounded(ctx)
+	defer cancel()
+	_, err = kv.Put(ctx, key, data)
+	return err
+}

@@ -1,0 +1,151 @@
+package natsq
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"go.uber.org/zap"
+)
+
+// The names of the streams.
+const (
+	streamSplit    = "JOBQ"
+	streamTask     = "SEG"
+	streamMux      = "MUX"
+	streamTasks    = "TASKS"
+	streamDone     = "DONE"
+	streamAttempts = "ATTEMPTS"
+	streamEvents   = "EVENTS"
+)
+
+const (
+	attemptsKept = 64
+	eventAge     = 30 * 24 * time.Hour
+	requestAge   = 7 * 24 * time.Hour
+	workerAge    = 60 * time.Second
+)
+
+// streamConfigs returns what every stream is to be. None allows direct gets: those
+// are answered by followers too, which may not know the latest write.
+func streamConfigs(replicas int) []jetstream.StreamConfig {
+	work := func(name, subjects string) jetstream.StreamConfig {
+		return jetstream.StreamConfig{
+			Name: name, Subjects: []string{subjects}, Replicas: replicas,
+			Retention: jetstream.WorkQueuePolicy,
+			// These three refuse a message while one is pending or in flight under its
+			// subject: enqueueing is idempotent, without a time window.
+			Discard: jetstream.DiscardNew, DiscardNewPerSubject: true, MaxMsgsPerSubject: 1,
+		}
+	}
+	first := func(name, subjects string, age time.Duration) jetstream.StreamConfig {
+		return jetstream.StreamConfig{
+			Name: name, Subjects: []string{subjects}, Replicas: replicas, MaxAge: age,
+			Discard: jetstream.DiscardNew, DiscardNewPerSubject: true, MaxMsgsPerSubject: 1,
+		}
+	}
+	last := func(name, subjects string, n int64) jetstream.StreamConfig {
+		return jetstream.StreamConfig{
+			Name: name, Subjects: []string{subjects}, Replicas: replicas, MaxMsgsPerSubject: n,
+		}
+	}
+	return []jetstream.StreamConfig{
+		work(streamSplit, "jobq.>"),
+		work(streamTask, "seg.>"),
+		work(streamMux, "mux.>"),
+		first(streamDone, "done.>", 0),
+		first(streamEvents, "evt.>", eventAge),
+		last(streamTasks, "split.>", 1),
+		last(streamAttempts, "try.>", attemptsKept),
+	}
+}
+
+// setup creates or updates every stream and bucket. Several services do it at the
+// same time, and a server may still be starting: what passes is tried again.
+func (b *Bus) setup(ctx context.Context) error {
+	said := false
+	for {
+		err := b.trySetup(ctx)
+		if err == nil || ctx.Err() != nil || !passing(err) {
+			return err
+		}
+		if !said {
+			said = true
+			b.log.Warn("JetStream is not ready, trying on", zap.Error(err))
+		}
+		if pause(ctx, 200*time.Millisecond) != nil {
+			return err
+		}
+	}
+}
+
+func (b *Bus) trySetup(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, 4*askFor)
+	defer cancel()
+	streams := map[string]jetstream.Stream{}
+	for _, cfg := range streamConfigs(b.cfg.Replicas) {
+		s, err := b.js.CreateOrUpdateStream(ctx, cfg)
+		if err != nil {
+			return fmt.Errorf("create stream %s: %w", cfg.Name, err)
+		}
+		streams[cfg.Name] = s
+	}
+	if b.streams != nil { // after a reconnection: the handles in use stay good
+		streams = b.streams
+	}
+	kvs, err := b.buckets(ctx)
+	if err != nil || b.streams != nil {
+		return err
+	}
+	b.streams = streams
+	b.jobs, b.requests, b.workers, b.encoders = kvs[0], kvs[1], kvs[2], kvs[3]
+	return nil
+}
+
+// bucketConfig returns the stream that a bucket is (NATS ADR-8). The client would
+// make it with direct gets, by which a job just created may not be found.
+func bucketConfig(name string, age time.Duration, replicas int) jetstream.StreamConfig {
+	return jetstream.StreamConfig{
+		Name: "KV_" + name, Subjects: []string{"$KV." + name + ".>"}, Replicas: replicas, MaxAge: age,
+		MaxMsgsPerSubject: 1, Discard: jetstream.DiscardNew, AllowRollup: true, DenyDelete: true,
+	}
+}
+
+func (b *Bus) buckets(ctx context.Context) ([]jetstream.KeyValue, error) {
+	var kvs []jetstream.KeyValue
+	for _, c := range []struct {
+		name string
+		age  time.Duration
+	}{{"jobs", 0}, {"requests", requestAge}, {"workers", workerAge}, {"encoders", 0}} {
+		if _, err := b.js.CreateOrUpdateStream(ctx, bucketConfig(c.name, c.age, b.cfg.Replicas)); err != nil {
+			return nil, fmt.Errorf("create bucket %s: %w", c.name, err)
+		}
+		kv, err := b.js.KeyValue(ctx, c.name)
+		if err != nil {
+			return nil, fmt.Errorf("open bucket %s: %w", c.name, err)
+		}
+		kvs = append(kvs, kv)
+	}
+	return kvs, nil
+}
+
+// passing reports whether an error of the setup may go away by itself.
+func passing(err error) bool {
+	if errors.Is(err, nats.ErrNoResponders) || errors.Is(err, context.DeadlineExceeded) ||
+		errors.Is(err, nats.ErrTimeout) || errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) {
+		return true
+	}
+	api, ok := errors.AsType[*jetstream.APIError](err)
+	return ok && api.Code >= 500
+}
+
+// refused reports whether a stream refused a message because its subject has one.
+// 10077 is the code of every failure to store, so the text counts.
+func refused(err error) bool {
+	api, ok := errors.AsType[*jetstream.APIError](err)
+	return ok && (api.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequence ||
+		api.ErrorCode == 10077 && api.Description == "maximum messages per subject exceeded")
+}

@@ -1,0 +1,154 @@
+package recipe
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/reweave/reweave/pkg/media"
+)
+
+// Revision is raised whenever the arguments that [Recipe.Args] makes change the
+// bytes of a chunk, so that older chunks are no longer found.
+const Revision = 1
+
+// Input returns the options that describe raw frames on standard input: a constant
+// nominal rate, and no timestamps of the source. Real time lies in the plan.
+func (r Recipe) Input() []string {
+	p := r.Picture
+	return []string{
+		"-f", "rawvideo", "-pix_fmt", p.PixFmt,
+		"-video_size", fmt.Sprintf("%dx%d", p.Width, p.Height), "-framerate", r.Rate.String(),
+	}
+}
+
+// Args returns the options of the encoder itself. threads is how many threads it may
+// use; where their number changes the bytes, the recipe's own number is used instead.
+func (r Recipe) Args(threads int) []string {
+	if r.Threads > 0 {
+		threads = r.Threads
+	}
+	args := []string{"-vf", r.filters(), "-c:v", r.Codec, "-pix_fmt", r.Picture.PixFmt}
+	args = append(args, r.colour()...)
+	if r.Keyint > 0 {
+		args = append(args, "-g", strconv.Itoa(r.Keyint))
+	}
+	if r.MinKeyint > 0 {
+		args = append(args, "-keyint_min", strconv.Itoa(r.MinKeyint))
+	}
+	switch r.Codec {
+	case "libx264":
+		return append(args, r.x264(threads)...)
+	case "libx265":
+		return append(args, r.x265(threads)...)
+	case "libsvtav1":
+		return append(args, r.svtav1(threads)...)
+	default:
+		return append(args, r.rav1e(threads)...)
+	}
+}
+
+// filters sets on the frames what raw video can't tell: sample aspect and colour.
+func (r Recipe) filters() string {
+	p := r.Picture
+	sar := p.SAR
+	if !sar.Valid() {
+		sar = media.Rational{Num: 0, Den: 1}
+	}
+	set := []string{}
+	for _, kv := range [][2]string{
+		{"range", p.Range}, {"color_primaries", p.Primaries}, {"color_trc", p.Transfer}, {"colorspace", p.Matrix},
+	} {
+		if kv[1] != "" {
+			set = append(set, kv[0]+"="+kv[1])
+		}
+	}
+	out := fmt.Sprintf("setsar=%d/%d", sar.Num, sar.Den)
+	if len(set) > 0 {
+		out += ",setparams=" + strings.Join(set, ":")
+	}
+	return out
+}
+
+// colour repeats the colour as options: which of the two an encoder heeds depends on
+// the version of ffmpeg.
+func (r Recipe) colour() []string {
+	var args []string
+	for _, kv := range [][2]string{
+		{"-color_range", r.Picture.Range}, {"-color_primaries", r.Picture.Primaries},
+		{"-color_trc", r.Picture.Transfer}, {"-colorspace", r.Picture.Matrix},
+		{"-chroma_sample_location", r.Picture.ChromaLoc},
+	} {
+		if kv[1] != "" {
+			args = append(args, kv[0], kv[1])
+		}
+	}
+	return args
+}
+
+// quality returns the rate control option.
+func (r Recipe) quality() []string {
+	if r.QP != nil {
+		return []string{"-qp", strconv.Itoa(*r.QP)}
+	}
+	if r.CRF != nil {
+		return []string{"-crf", strconv.Itoa(*r.CRF)}
+	}
+	return nil
+}
+
+// x264's bytes depend on the thread count and, without cpu-independent, on the CPU's
+// instruction set; stitchable keeps the headers of all chunks equal.
+func (r Recipe) x264(threads int) []string {
+	params := []string{"cpu-independent=1", "stitchable=1", "open-gop=0"}
+	switch r.Picture.FieldOrder {
+	case "tt", "tb":
+		params = append(params, "tff=1")
+	case "bb", "bt":
+		params = append(params, "bff=1")
+	}
+	args := append(r.quality(), "-preset", r.Preset, "-threads", strconv.Itoa(threads))
+	return append(args, "-x264-params", strings.Join(params, ":"))
+}
+
+// x265 writes its options and the CPU into an SEI unless info=0, and opens its GOPs
+// unless told not to.
+func (r Recipe) x265(threads int) []string {
+	params := []string{"open-gop=0", "info=0", "log-level=error", "frame-threads=1", "pools=" + strconv.Itoa(threads)}
+	if r.Picture.Mastering != "" {
+		params = append(params, "master-display="+r.Picture.Mastering, "hdr10=1")
+	}
+	if r.Picture.Light != "" {
+		params = append(params, "max-cll="+r.Picture.Light)
+	}
+	args := append(r.quality(), "-preset", r.Preset)
+	return append(args, "-x265-params", strings.Join(params, ":"))
+}
+
+// SVT-AV1 gives the same bytes for every number of logical processors (lp).
+func (r Recipe) svtav1(threads int) []string {
+	params := []string{"irefresh-type=2", "lp=" + strconv.Itoa(threads)}
+	args := append(r.quality(), "-preset", r.Preset)
+	return append(args, "-svtav1-params", strings.Join(params, ":"))
+}
+
+// rav1e gives the same bytes for every number of threads, but not of tiles.
+func (r Recipe) rav1e(threads int) []string {
+	args := append(r.quality(), "-speed", r.Preset, "-tiles", "1", "-threads", strconv.Itoa(threads))
+	return args
+}
+
+// ThreadsFor returns the thread count that a recipe fixes for codec, or 0 where the
+// bytes don't depend on it. One thread for each encode uses many cores best: chunks
+// are encoded side by side. Above 1080p one frame is work enough for more.
+func ThreadsFor(codec string, p media.Picture) int {
+	switch codec {
+	case "libx264", "libx265":
+		if p.Width*p.Height > 1920*1088 {
+			return 2
+		}
+		return 1
+	default:
+		return 0
+	}
+}

@@ -1,0 +1,112 @@
+// Package api is the HTTP API: it takes uploads and jobs, tells what became of
+// them, and hands out deliverables. It is described by the OpenAPI 3.1 document
+// that it serves at /openapi.yaml and /openapi.json.
+//
+// Every answer that is an error is a problem (RFC 9457) with a stable type. A
+// replica keeps nothing that it can't lose: jobs live in NATS, media in S3, and
+// the state of an upload travels with the client, in the URLs it was given.
+package api
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/reweave/reweave/pkg/boot"
+)
+
+// Config is what the environment may set, under the prefix REWEAVE_API.
+type Config struct {
+	Listen     string        `envconfig:"LISTEN" default:":8080" desc:"address on which the API is served"`
+	PublicURL  string        `envconfig:"PUBLIC_URL" desc:"URL under which clients reach the API, such as https://reweave.example; answers hold relative URLs without it"`
+	LocalPaths bool          `envconfig:"LOCAL_PATHS" default:"false" desc:"take absolute paths on this machine as sources; only for a server that its users run themselves"`
+	PlainHTTP  bool          `envconfig:"PLAIN_HTTP" default:"false" desc:"take http:// URLs as sources"`
+	UploadTTL  time.Duration `envconfig:"UPLOAD_TTL" default:"24h" desc:"how long the URLs of an upload hold"`
+	OutputTTL  time.Duration `envconfig:"OUTPUT_TTL" default:"1h" desc:"how long the URL of a deliverable holds"`
+	MaxBody    int64         `envconfig:"MAX_BODY" default:"1048576" desc:"largest body of a request, in bytes"`
+	Heartbeat  time.Duration `envconfig:"HEARTBEAT" default:"15s" desc:"time between two signs of life in a stream of events"`
+	DrainTime  time.Duration `envconfig:"DRAIN_TIME" default:"30s" desc:"how long running requests may take after a drain began"`
+
+	// Listener is served instead of Listen, by programs that hold the API in their
+	// own process.
+	Listener net.Listener `ignored:"true"`
+}
+
+// withDefaults fills in what a Config that was not read from the environment lacks.
+func (c Config) withDefaults() Config {
+	def := func(v *time.Duration, otherwise time.Duration) {
+		if *v <= 0 {
+			*v = otherwise
+		}
+	}
+	def(&c.UploadTTL, 24*time.Hour)
+	def(&c.OutputTTL, time.Hour)
+	def(&c.Heartbeat, 15*time.Second)
+	def(&c.DrainTime, 30*time.Second)
+	if c.MaxBody <= 0 {
+		c.MaxBody = 1 << 20
+	}
+	if c.Listen == "" {
+		c.Listen = ":8080"
+	}
+	return c
+}
+
+// Run is the service.
+func Run(ctx context.Context, cfg Config, env boot.Env) error {
+	cfg = cfg.withDefaults()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	s, err := New(ctx, cfg, Deps{Bus: env.Bus, Store: env.Store, Log: env.Log, Metrics: env.Metrics, Drain: env.Drain})
+	if err != nil {
+		return err
+	}
+	defer s.Wait()
+	defer cancel()
+	ln := cfg.Listener
+	if ln == nil {
+		if ln, err = (&net.ListenConfig{}).Listen(ctx, "tcp", cfg.Listen); err != nil {
+			return fmt.Errorf("listen on %s: %w", cfg.Listen, err)
+		}
+	}
+	env.Log.Info("serving the api", zap.Stringer("address", ln.Addr()))
+	env.Ready("")
+	return serve(ctx, ln, s, cfg, env)
+}
+
+// serve answers requests on ln until the drain is over, or ctx ends, or ln breaks.
+func serve(ctx context.Context, ln net.Listener, h http.Handler, cfg Config, env boot.Env) error {
+	srv := &http.Server{
+		Handler:           h,
+		ReadHeaderTimeout: 10 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+		BaseContext:       func(net.Listener) context.Context { return ctx },
+		ErrorLog:          zap.NewStdLog(env.Log),
+	}
+	broken := make(chan error, 1)
+	go func() { broken <- srv.Serve(ln) }()
+	select {
+	case err := <-broken:
+		return fmt.Errorf("serve on %s: %w", ln.Addr(), err)
+	case <-env.Drain:
+	case <-ctx.Done():
+	}
+	grace, cancel := context.WithTimeout(ctx, cfg.DrainTime)
+	defer cancel()
+	if err := srv.Shutdown(grace); err != nil {
+		env.Log.Info("cutting off requests that outlast the drain", zap.Error(err))
+		err = srv.Close()
+		if err != nil && !errors.Is(err, net.ErrClosed) {
+			env.Log.Warn("close the listener", zap.Error(err))
+		}
+	}
+	if err := <-broken; !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("serve on %s: %w", ln.Addr(), err)
+	}
+	return nil
+}

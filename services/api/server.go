@@ -1,0 +1,113 @@
+package api
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+	"github.com/prometheus/client_golang/prometheus"
+	"go.uber.org/zap"
+
+	"github.com/reweave/reweave/pkg/store"
+)
+
+// Bus is what the API needs of the message bus.
+type Bus interface {
+	jobBus
+	cancelBus
+	watchBus
+	fleetBus
+}
+
+// Objects is what the API needs of the object store.
+type Objects interface {
+	store.Store
+	store.Presigner
+}
+
+// Deps is what a Server works with.
+type Deps struct {
+	Bus     Bus
+	Store   Objects
+	Log     *zap.Logger
+	Metrics prometheus.Registerer
+	// Drain is closed when streams of events must end, so that their clients go on
+	// at another replica. It may be nil.
+	Drain <-chan struct{}
+}
+
+// Server answers the API's requests.
+type Server struct {
+	cfg     Config
+	bus     Bus
+	store   Objects
+	log     *zap.Logger
+	drain   <-chan struct{}
+	metrics *metrics
+	hub     *hub
+	mux     *http.ServeMux
+	origins *http.CrossOriginProtection
+	api     huma.API
+}
+
+// New returns a Server that answers until ctx ends. It watches the jobs on behalf
+// of all its clients; [Server.Wait] returns when that has ended, after ctx.
+func New(ctx context.Context, cfg Config, d Deps) (*Server, error) {
+	setProblems()
+	m, err := newMetrics(d.Metrics)
+	if err != nil {
+		return nil, fmt.Errorf("register metrics of the api: %w", err)
+	}
+	s := &Server{
+		cfg: cfg.withDefaults(), bus: d.Bus, store: d.Store, log: d.Log, drain: d.Drain,
+		metrics: m, mux: http.NewServeMux(), origins: http.NewCrossOriginProtection(),
+	}
+	s.cfg.PublicURL = strings.TrimSuffix(s.cfg.PublicURL, "/")
+	s.hub = newHub(ctx, d.Bus, d.Log)
+	s.api = humago.New(s.mux, s.describe())
+	s.routeUploads()
+	s.routeJobs()
+	s.routeEvents()
+	s.routeOutput()
+	s.routeFleet()
+	return s, nil
+}
+
+// Wait returns when nothing runs any more that New began.
+func (s *Server) Wait() { s.hub.wait() }
+
+// describe returns the head of the OpenAPI document. There is no page of
+// documentation: those that huma offers load scripts from other hosts.
+func (s *Server) describe() huma.Config {
+	c := huma.DefaultConfig("Reweave", "1")
+	c.Info.Description = "Distributed, incremental video encoding. Every error is an RFC 9457 problem with a stable type."
+	c.Info.License = &huma.License{Name: "Apache-2.0", Identifier: "Apache-2.0"}
+	c.DocsPath, c.SchemasPath, c.CreateHooks = "", "", nil
+	if s.cfg.PublicURL != "" {
+		c.Servers = []*huma.Server{{URL: s.cfg.PublicURL}}
+	}
+	return c
+}
+
+// register adds an operation whose errors become problems. Where the handler's
+// error is nobody's fault but ours, it is logged here and not told in full.
+func register[I, O any](s *Server, op huma.Operation, handle func(context.Context, *I) (*O, error)) {
+	op.MaxBodyBytes = s.cfg.MaxBody
+	op.Errors = append(op.Errors, http.StatusInternalServerError, http.StatusServiceUnavailable)
+	huma.Register(s.api, op, func(ctx context.Context, in *I) (*O, error) {
+		out, err := handle(ctx, in)
+		if err != nil {
+			return nil, s.problemOf(ctx, op.OperationID, err)
+		}
+		return out, nil
+	})
+}
+
+// url returns the URL of a path of this API, as a client may use it.
+func (s *Server) url(path string) string { return s.cfg.PublicURL + path }
+
+var setProblems = sync.OnceFunc(func() { huma.NewError = newError })

@@ -1,0 +1,93 @@
+package encoder
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/reweave/reweave/pkg/fault"
+	"github.com/reweave/reweave/pkg/lifecycle"
+	"github.com/reweave/reweave/pkg/queue"
+	"github.com/reweave/reweave/pkg/queue/natsq"
+)
+
+// bad counts the tries that ended badly: failed ones, and those that began and never
+// came to an end, because their worker died. Tries handed back in good order don't count.
+func bad(history []queue.Attempt) (n int, last string) {
+	for _, a := range history {
+		switch a.Kind {
+		case queue.AttemptStart:
+			n++
+		case queue.AttemptRelease:
+			n = max(0, n-1)
+		case queue.AttemptFail:
+			last = a.Detail
+		}
+	}
+	return n, last
+}
+
+// admit notes that a try begins, unless too many have ended badly.
+func (s *service) admit(ctx context.Context, t queue.Task) error {
+	history, err := s.env.Bus.Attempts(ctx, t.Job, t.ID)
+	if err != nil {
+		return err
+	}
+	if n, last := bad(history); n >= maxAttempts {
+		if last == "" {
+			last = "its worker died each time"
+		}
+		return &fault.Error{
+			Class: fault.Permanent, Type: "poison-segment", Where: place(t),
+			Title: fmt.Sprintf("%d tries to encode it ended badly", n), Err: errors.New(last),
+		}
+	}
+	return s.record(ctx, t, queue.AttemptStart, "")
+}
+
+func (s *service) record(ctx context.Context, t queue.Task, kind, detail string) error {
+	return s.env.Bus.RecordAttempt(ctx, queue.Attempt{
+		Job: t.Job, Task: t.ID, Worker: s.me.ID, Kind: kind, At: time.Now().UTC(), Detail: detail,
+	})
+}
+
+// failed settles a task that could not be done: it is tried again a little later, here
+// or elsewhere, and fails its job when that was tried often enough.
+func (s *service) failed(ctx context.Context, lease *natsq.Lease, t queue.Task, cause error) error {
+	class := fault.Of(cause)
+	if class == fault.Retry {
+		// Something we depend on is in trouble, which is no fault of the task.
+		return errors.Join(s.record(ctx, t, queue.AttemptRelease, cause.Error()), lease.Return(ctx, time.Second))
+	}
+	if err := s.record(ctx, t, queue.AttemptFail, cause.Error()); err != nil {
+		return err
+	}
+	history, err := s.env.Bus.Attempts(ctx, t.Job, t.ID)
+	if err != nil {
+		return err
+	}
+	if n, _ := bad(history); n < maxAttempts && class != fault.User {
+		return lease.Return(ctx, time.Duration(n)*500*time.Millisecond)
+	}
+	if err := lifecycle.Fail(ctx, s.env.Bus, s.env.Store, t.Job, located(t, cause)); err != nil {
+		return err
+	}
+	return lease.Ack(ctx)
+}
+
+// located adds to an error where it happened, unless it tells already.
+func located(t queue.Task, err error) error {
+	e, ok := errors.AsType[*fault.Error](err)
+	if !ok {
+		return &fault.Error{Class: fault.Permanent, Type: "encode-failed", Where: place(t), Title: "the encode failed", Err: err}
+	}
+	out := *e
+	if out.Where == "" {
+		out.Where = place(t)
+	} else if out.Where != place(t) {
+		out.Err = errors.New(out.Where)
+		out.Where = place(t)
+	}
+	return &out
+}

@@ -1,0 +1,218 @@
+// Package encoder is the service that encodes segments.
+//
+// A worker has a number of slots; each takes one task at a time. For a task, in this
+// order: see whether it is done; encode; store the chunk under its key; commit the done
+// record; release the task that is a window ahead; see whether the job is complete;
+// acknowledge. A crash between any two steps leaves a task that is done again, or found
+// done; two workers with the same task store the same bytes under the same key.
+package encoder
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"runtime"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"go.uber.org/zap"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/reweave/reweave/pkg/boot"
+	"github.com/reweave/reweave/pkg/chunk"
+	"github.com/reweave/reweave/pkg/fault"
+	"github.com/reweave/reweave/pkg/ffmpeg"
+	"github.com/reweave/reweave/pkg/queue"
+	"github.com/reweave/reweave/pkg/worker"
+)
+
+// Config is what the environment may set, under the prefix REWEAVE_ENCODER.
+type Config struct {
+	Slots   int           `envconfig:"SLOTS" desc:"how many tasks are encoded at once (default: the number of cores)"`
+	Codecs  []string      `envconfig:"CODECS" desc:"encoders to offer, such as libx264,aac (default: all that ffmpeg has)"`
+	Scratch string        `envconfig:"SCRATCH" desc:"directory for temporary files (default: the system's)"`
+	Stall   time.Duration `envconfig:"STALL" default:"5m" desc:"how long an encode may go without a new frame before it is killed"`
+	Name    string        `envconfig:"NAME" desc:"name of this worker (default: host name and process number)"`
+}
+
+// Validate reports settings that can't work.
+func (c Config) Validate() error {
+	if c.Slots < 0 {
+		return fmt.Errorf("SLOTS can't be negative")
+	}
+	for _, name := range c.Codecs {
+		if !slices.Contains(ffmpeg.Names, name) {
+			return fmt.Errorf("CODECS: there is no encoder %q; use %v", name, ffmpeg.Names)
+		}
+	}
+	return nil
+}
+
+type service struct {
+	cfg    Config
+	env    boot.Env
+	tool   *ffmpeg.Tool
+	encode *chunk.Encoder
+	jobs   worker.Jobs
+	me     queue.Worker
+	builds []string
+	busy   atomic.Int32
+
+	mu    sync.Mutex
+	tasks map[string]int // what the slots work on → percent
+
+	metrics metrics
+}
+
+// Run is the service.
+func Run(ctx context.Context, cfg Config, env boot.Env) error {
+	tool, err := ffmpeg.Find(ctx)
+	if err != nil {
+		return err
+	}
+	if cfg.Slots == 0 {
+		cfg.Slots = runtime.GOMAXPROCS(0) // which heeds a container's limit
+	}
+	if cfg.Stall == 0 {
+		cfg.Stall = 5 * time.Minute
+	}
+	s := &service{cfg: cfg, env: env, tool: tool, tasks: map[string]int{}}
+	s.encode = &chunk.Encoder{Tool: tool, Threads: max(1, runtime.GOMAXPROCS(0)/cfg.Slots)}
+	s.metrics = newMetrics(env.Metrics)
+	if err := s.introduce(ctx); err != nil {
+		return err
+	}
+	pull, stop := worker.UntilDrain(ctx, env.Drain)
+	defer stop()
+	g, gctx := errgroup.WithContext(ctx)
+	side, endSide := context.WithCancel(gctx)
+	defer endSide()
+	g.Go(func() error { return env.Bus.WatchCancel(side, s.jobs.Cancel) })
+	g.Go(func() error { s.announce(side); return nil })
+	var slots sync.WaitGroup
+	for range cfg.Slots {
+		slots.Add(1)
+		g.Go(func() error { defer slots.Done(); return s.loop(gctx, pull) })
+	}
+	go func() { slots.Wait(); endSide() }()
+	env.Ready("")
+	return g.Wait()
+}
+
+// introduce finds out what this worker can do and makes it known.
+func (s *service) introduce(ctx context.Context) error {
+	names := s.cfg.Codecs
+	if len(names) == 0 {
+		names = ffmpeg.Names
+	}
+	has, err := s.tool.Encoders(ctx, names)
+	if err != nil {
+		return err
+	}
+	if len(has) == 0 {
+		return &fault.Error{
+			Class: fault.User, Type: "no-encoder", Where: s.tool.Version,
+			Title: fmt.Sprintf("it has none of the encoders %v", names), Hint: "install an ffmpeg that has them",
+		}
+	}
+	host, _ := os.Hostname() // a name for people; "" does no harm
+	if s.cfg.Name == "" {
+		s.cfg.Name = fmt.Sprintf("%s-%d", host, os.Getpid())
+	}
+	s.me = queue.Worker{
+		ID: s.cfg.Name, Host: host, Version: boot.Version(), FFmpeg: s.tool.Version, Slots: s.cfg.Slots,
+		Encoders: map[string]queue.Encoder{},
+	}
+	for name, e := range has {
+		q := queue.Encoder{Name: name, Build: e.Build, Presets: e.Presets, PixFmts: e.PixFmts, Seen: time.Now().UTC()}
+		s.me.Encoders[name] = q
+		s.builds = append(s.builds, e.Build)
+		if err := s.env.Bus.AnnounceEncoder(ctx, q); err != nil {
+			return err
+		}
+	}
+	slices.Sort(s.builds)
+	return s.env.Bus.Announce(ctx, s.now())
+}
+
+// announcements is how often a worker tells that it lives.
+const announcements = 10 * time.Second
+
+func (s *service) announce(ctx context.Context) {
+	tick := time.NewTicker(announcements)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			// Harmless when it fails: the entry ends by itself.
+			_ = s.env.Bus.Retire(context.WithoutCancel(ctx), s.me.ID)
+			return
+		case <-tick.C:
+			if err := s.env.Bus.Announce(ctx, s.now()); err != nil && ctx.Err() == nil {
+				s.env.Log.Warn("announce worker", zap.Error(err))
+			}
+		}
+	}
+}
+
+// now returns the worker's entry as of this moment.
+func (s *service) now() queue.Worker {
+	w := s.me
+	w.At, w.Busy = time.Now().UTC(), int(s.busy.Load())
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for t, percent := range s.tasks {
+		w.Tasks = append(w.Tasks, fmt.Sprintf("%s %d%%", t, percent))
+	}
+	slices.Sort(w.Tasks)
+	return w
+}
+
+// loop takes one task after another until pull ends.
+func (s *service) loop(ctx, pull context.Context) error {
+	for {
+		lease, err := s.env.Bus.NextTask(pull, s.builds)
+		if pull.Err() != nil {
+			if lease != nil {
+				return lease.Return(context.WithoutCancel(ctx), 0)
+			}
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("take task: %w", err)
+		}
+		s.busy.Add(1)
+		s.handle(ctx, lease)
+		s.busy.Add(-1)
+	}
+}
+
+type metrics struct {
+	tasks   *prometheus.CounterVec
+	frames  prometheus.Counter
+	cpu     prometheus.Counter
+	seconds *prometheus.HistogramVec
+}
+
+func newMetrics(reg prometheus.Registerer) metrics {
+	m := metrics{
+		tasks: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "reweave_encoder_tasks_total", Help: "Tasks by codec and outcome: encoded, reused, failed, returned.",
+		}, []string{"codec", "outcome"}),
+		frames: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "reweave_encoder_frames_total", Help: "Frames encoded.",
+		}),
+		cpu: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "reweave_encoder_cpu_seconds_total", Help: "CPU time of decoders and encoders, in seconds.",
+		}),
+		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "reweave_encoder_task_seconds", Help: "Time to encode a task, in seconds.",
+			Buckets: prometheus.ExponentialBuckets(0.1, 2.5, 10),
+		}, []string{"codec"}),
+	}
+	reg.MustRegister(m.tasks, m.frames, m.cpu, m.seconds)
+	return m
+}

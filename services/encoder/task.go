@@ -1,0 +1,250 @@
+package encoder
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/reweave/reweave/pkg/chunk"
+	"github.com/reweave/reweave/pkg/fault"
+	"github.com/reweave/reweave/pkg/job"
+	"github.com/reweave/reweave/pkg/lifecycle"
+	"github.com/reweave/reweave/pkg/queue"
+	"github.com/reweave/reweave/pkg/queue/natsq"
+	"github.com/reweave/reweave/pkg/store"
+	"github.com/reweave/reweave/pkg/worker"
+)
+
+// maxAttempts is how many tries of a task may end badly before its job fails.
+const maxAttempts = 3
+
+// handle works on one task and settles its lease.
+func (s *service) handle(ctx context.Context, lease *natsq.Lease) {
+	t := lease.Task()
+	log := s.env.Log.With(zap.String("job", t.Job), zap.String("task", string(t.ID)))
+	tctx, done := s.jobs.Begin(ctx, t.Job)
+	defer done()
+	var beat atomic.Int64 // time of the last new frame
+	beat.Store(time.Now().UnixNano())
+	alive := func() bool { return time.Since(time.Unix(0, beat.Load())) < s.cfg.Stall }
+	stop := worker.Keep(tctx, lease, s.env.Bus.AckWait(), alive)
+	err := s.work(tctx, t, func() { beat.Store(time.Now().UnixNano()) })
+	stop()
+	settle := context.WithoutCancel(ctx)
+	switch {
+	case err == nil, errors.Is(context.Cause(tctx), worker.ErrCancelled), errors.Is(err, natsq.ErrNoJob):
+		err = lease.Ack(settle)
+	case ctx.Err() != nil: // told to stop: hand the task back, and say that it was no failure
+		s.metrics.tasks.WithLabelValues(t.Recipe.Codec, "returned").Inc()
+		err = errors.Join(s.record(settle, t, queue.AttemptRelease, ""), lease.Return(settle, 0))
+	default:
+		log.Warn("task failed", zap.Error(err))
+		s.metrics.tasks.WithLabelValues(t.Recipe.Codec, "failed").Inc()
+		err = s.failed(settle, lease, t, err)
+	}
+	if err != nil {
+		log.Warn("settle task", zap.Error(err)) // it comes back when the lease ends
+	}
+}
+
+// work brings a task to its done record, whatever of it is done already.
+func (s *service) work(ctx context.Context, t queue.Task, beat func()) error {
+	j, err := s.env.Bus.Job(ctx, t.Job)
+	if err != nil {
+		return err
+	}
+	if j.State.Final() {
+		return nil
+	}
+	if _, done, err := s.env.Bus.Done(ctx, t.Job, t.ID); err != nil {
+		return err
+	} else if !done {
+		d, err := s.make(ctx, t, beat)
+		if err != nil {
+			return err
+		}
+		if _, err := s.env.Bus.CommitDone(ctx, d); err != nil {
+			return err
+		}
+	}
+	// The segment has served. When this fails it is swept at the job's end.
+	_ = s.env.Store.Delete(ctx, t.Source)
+	return s.advance(ctx, t)
+}
+
+// make returns the record of the task's chunk, which it finds in the store or encodes.
+func (s *service) make(ctx context.Context, t queue.Task, beat func()) (queue.Done, error) {
+	if d, found, err := s.find(ctx, t); err != nil || found {
+		return d, err
+	}
+	if err := s.admit(ctx, t); err != nil {
+		return queue.Done{}, err
+	}
+	dir, remove, err := worker.Scratch(s.cfg.Scratch, "encode-"+t.Job+"-"+string(t.ID))
+	if err != nil {
+		return queue.Done{}, err
+	}
+	defer remove()
+	segment, out := filepath.Join(dir, "segment"), filepath.Join(dir, "chunk.mp4")
+	if err := s.fetch(ctx, t, segment); err != nil {
+		// Another worker may have finished the same content, and so deleted its source.
+		if d, found, ferr := s.find(ctx, t); ferr == nil && found {
+			return d, nil
+		}
+		return queue.Done{}, err
+	}
+	start := time.Now()
+	r, err := s.run(ctx, t, segment, out, beat)
+	if err != nil {
+		return queue.Done{}, err
+	}
+	if err := s.keep(ctx, t, r, out); err != nil {
+		return queue.Done{}, err
+	}
+	s.metrics.tasks.WithLabelValues(t.Recipe.Codec, "encoded").Inc()
+	s.metrics.seconds.WithLabelValues(t.Recipe.Codec).Observe(time.Since(start).Seconds())
+	s.metrics.frames.Add(float64(t.Frames))
+	s.metrics.cpu.Add(r.CPUSeconds)
+	return queue.Done{
+		Job: t.Job, Task: t.ID, Key: t.Key, SHA256: r.SHA256, Bytes: r.Bytes, Frames: t.Frames, Pixels: r.Pixels,
+		CPUSeconds: r.CPUSeconds, Worker: s.me.ID, At: time.Now().UTC(),
+	}, nil
+}
+
+// find looks for the task's chunk in the store.
+func (s *service) find(ctx context.Context, t queue.Task) (queue.Done, bool, error) {
+	info, err := s.env.Store.Stat(ctx, store.ChunkKey(t.Key))
+	if errors.Is(err, store.ErrNotFound) || err == nil && info.Meta["sha256"] == "" {
+		return queue.Done{}, false, nil
+	} else if err != nil {
+		return queue.Done{}, false, err
+	}
+	s.metrics.tasks.WithLabelValues(t.Recipe.Codec, "reused").Inc()
+	return queue.Done{
+		Job: t.Job, Task: t.ID, Key: t.Key, SHA256: info.Meta["sha256"], Bytes: info.Size, Frames: t.Frames,
+		Pixels: info.Meta["pixels"], Reused: true, Worker: s.me.ID, At: time.Now().UTC(),
+	}, true, nil
+}
+
+// fetch copies the segment into a file and checks its digest.
+func (s *service) fetch(ctx context.Context, t queue.Task, file string) error {
+	r, _, err := s.env.Store.Get(ctx, t.Source)
+	if err != nil {
+		return fmt.Errorf("fetch segment: %w", err)
+	}
+	defer r.Close()
+	f, err := os.Create(file)
+	if err != nil {
+		return fmt.Errorf("fetch segment: %w", err)
+	}
+	defer f.Close()
+	h := sha256.New()
+	if _, err := io.Copy(io.MultiWriter(f, h), r); err != nil {
+		return fmt.Errorf("fetch segment: %w", err)
+	}
+	if got := hex.EncodeToString(h.Sum(nil)); got != t.SHA256 {
+		return &fault.Error{
+			Class: fault.Retry, Type: "corrupt-segment", Where: place(t),
+			Title: "the stored segment is not what was stored: its digest is " + got[:12] + "…, not " + t.SHA256[:12] + "…",
+		}
+	}
+	return f.Close()
+}
+
+// run encodes, and kills an encode that makes no progress.
+func (s *service) run(ctx context.Context, t queue.Task, segment, out string, beat func()) (chunk.Result, error) {
+	if t.ID.IsAudio() {
+		return s.encode.EncodeAudio(ctx, t, segment, out)
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	stalled := &fault.Error{
+		Class: fault.Permanent, Type: "encoder-stalled", Where: place(t),
+		Title: fmt.Sprintf("the encoder gave no new frame for %s", s.cfg.Stall),
+	}
+	watch := time.AfterFunc(s.cfg.Stall, func() { cancel(stalled) })
+	defer watch.Stop()
+	return s.encode.Encode(ctx, t, segment, out, func(frames int) {
+		watch.Reset(s.cfg.Stall)
+		beat()
+		s.report(t, frames)
+	})
+}
+
+// keep stores the chunk under its key, with what a later job wants to know of it.
+func (s *service) keep(ctx context.Context, t queue.Task, r chunk.Result, file string) error {
+	f, err := os.Open(file)
+	if err != nil {
+		return fmt.Errorf("store chunk: %w", err)
+	}
+	defer f.Close()
+	err = s.env.Store.Put(ctx, store.ChunkKey(t.Key), f, r.Bytes, map[string]string{
+		"sha256": r.SHA256, "pixels": r.Pixels, "frames": strconv.Itoa(t.Frames),
+	})
+	if err != nil {
+		return fmt.Errorf("store chunk: %w", err)
+	}
+	return nil
+}
+
+// advance releases the task a window ahead, and sees whether the job is complete.
+func (s *service) advance(ctx context.Context, t queue.Task) error {
+	if !t.ID.IsAudio() {
+		next, found, err := s.env.Bus.Task(ctx, t.Job, queue.Video(t.ID.Index()+t.Window))
+		if err != nil {
+			return err
+		}
+		if found {
+			if _, done, err := s.env.Bus.Done(ctx, t.Job, next.ID); err != nil {
+				return err
+			} else if !done {
+				if err := s.env.Bus.EnqueueTask(ctx, next); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	if err := lifecycle.Complete(ctx, s.env.Bus, t.Job); err != nil && !errors.Is(err, natsq.ErrNoJob) {
+		return err
+	}
+	s.report(t, t.Frames)
+	return nil
+}
+
+// report tells how far the task is.
+func (s *service) report(t queue.Task, frames int) {
+	s.env.Bus.PublishProgress(job.Progress{
+		Job: t.Job, State: job.Encoding, Worker: s.me.ID, Task: string(t.ID), TaskFrames: frames, TaskTotal: t.Frames,
+	})
+	name := t.Job + "/" + string(t.ID)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if frames >= t.Frames {
+		delete(s.tasks, name)
+		return
+	}
+	s.tasks[name] = 100 * frames / max(1, t.Frames)
+}
+
+// place names a task as a user knows it: by its frames.
+func place(t queue.Task) string {
+	if t.ID.IsAudio() {
+		return fmt.Sprintf("audio track %d", t.ID.Index())
+	}
+	rate := t.Recipe.Rate.Float()
+	at := ""
+	if rate > 0 {
+		at = fmt.Sprintf(", near %s", time.Duration(float64(t.Start)/rate*float64(time.Second)).Round(time.Millisecond))
+	}
+	return fmt.Sprintf("segment %d (frames %d to %d%s)", t.ID.Index(), t.Start, t.Start+t.Frames-1, at)
+}

@@ -1,0 +1,243 @@
+package muxer
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/reweave/reweave/pkg/job"
+	"github.com/reweave/reweave/pkg/lifecycle"
+	"github.com/reweave/reweave/pkg/mux"
+	"github.com/reweave/reweave/pkg/plan"
+	"github.com/reweave/reweave/pkg/queue"
+	"github.com/reweave/reweave/pkg/queue/natsq"
+	"github.com/reweave/reweave/pkg/splice"
+	"github.com/reweave/reweave/pkg/store"
+	"github.com/reweave/reweave/pkg/worker"
+)
+
+// work is the making of one deliverable.
+type work struct {
+	*service
+	job  job.Job
+	plan *plan.Plan
+	done map[queue.TaskID]queue.Done
+	dir  string
+}
+
+// mux makes a job's deliverable, unless the job is final or not complete.
+func (s *service) mux(ctx context.Context, id string) error {
+	j, err := s.env.Bus.Job(ctx, id)
+	if err != nil {
+		return err
+	}
+	if j.State == job.Done { // an earlier delivery of this message came to its end
+		return s.tell(ctx, j)
+	}
+	if j.State.Final() || j.Plan == "" || j.State == job.Splitting {
+		return nil
+	}
+	w := &work{service: s, job: j}
+	if complete, err := w.gather(ctx); err != nil || !complete {
+		return err
+	}
+	if w.job, err = s.env.Bus.UpdateJob(ctx, id, func(j *job.Job) error {
+		if j.State != job.Encoding {
+			return natsq.ErrUnchanged
+		}
+		j.State = job.Muxing
+		return nil
+	}); err != nil || w.job.State != job.Muxing {
+		return err
+	}
+	dir, remove, err := worker.Scratch(s.cfg.Scratch, "mux-"+id)
+	if err != nil {
+		return err
+	}
+	defer remove()
+	w.dir = dir
+	out := filepath.Join(dir, "deliverable."+j.Spec.Container)
+	if err := w.write(ctx, out); err != nil {
+		return err
+	}
+	if err := mux.Verify(ctx, s.tool, w.plan, out); err != nil {
+		return err
+	}
+	return w.publish(ctx, out)
+}
+
+// gather reads the plan and the done records, and reports whether none is missing.
+func (w *work) gather(ctx context.Context) (complete bool, err error) {
+	b, err := w.bytes(ctx, w.job.Plan)
+	if errors.Is(err, store.ErrNotFound) {
+		return false, &lostChunks{}
+	} else if err != nil {
+		return false, err
+	}
+	if w.plan, err = plan.Decode(b); err != nil {
+		return false, &lostChunks{}
+	}
+	all, err := w.env.Bus.DoneAll(ctx, w.job.ID)
+	if err != nil {
+		return false, err
+	}
+	w.done = map[queue.TaskID]queue.Done{}
+	for _, d := range all {
+		w.done[d.Task] = d
+	}
+	for i := range w.plan.Segments {
+		if _, ok := w.done[queue.Video(i)]; !ok {
+			return false, nil
+		}
+	}
+	for i, a := range w.plan.Audio {
+		if _, ok := w.done[queue.Audio(i)]; a.Key != "" && !ok {
+			return false, nil
+		}
+	}
+	return true, nil
+}
+
+func (w *work) bytes(ctx context.Context, key string) ([]byte, error) {
+	r, _, err := w.env.Store.Get(ctx, key)
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	return io.ReadAll(r)
+}
+
+// write muxes the deliverable into a file. The video passes through a pipe, chunk after
+// chunk, so that neither memory nor open files grow with the film.
+func (w *work) write(ctx context.Context, out string) error {
+	files, err := w.files(ctx, out)
+	if err != nil {
+		return err
+	}
+	r, pw, err := os.Pipe()
+	if err != nil {
+		return fmt.Errorf("open pipe: %w", err)
+	}
+	defer pw.Close()
+	cmd := w.tool.Command(ctx, mux.Args(w.plan, w.job.Spec.Container, files, w.tool.MovieTimescale())...)
+	cmd.GiveStdin(r)
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	joinErr := w.join(ctx, pw)
+	pw.Close()
+	waitErr := cmd.Wait(ctx)
+	if joinErr != nil && (waitErr == nil || !errors.Is(joinErr, os.ErrClosed) && !isBrokenPipe(joinErr)) {
+		return joinErr
+	}
+	if waitErr != nil {
+		return fmt.Errorf("mux: %w", waitErr)
+	}
+	return joinErr
+}
+
+// join writes all chunks as one track to out.
+func (w *work) join(ctx context.Context, out io.Writer) error {
+	tb := w.plan.TimeBase
+	j := splice.NewJoiner(out, splice.Track{Timescale: uint32(tb.Den), Rotation: w.plan.Source.Video.Rotation})
+	origin := w.plan.Start()
+	for i, s := range w.plan.Segments {
+		end := w.plan.End
+		if i+1 < len(w.plan.Segments) {
+			end = w.plan.Segments[i+1].Times.First()
+		}
+		times := s.Times.Slice(origin)
+		for k := range times {
+			times[k] *= tb.Num
+		}
+		if err := w.add(ctx, j, i, times, (end-origin)*tb.Num); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (w *work) add(ctx context.Context, j *splice.Joiner, i int, times []int64, end int64) error {
+	id := queue.Video(i)
+	f, err := w.chunk(ctx, id, "chunk.mp4")
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	c, err := splice.Open(f)
+	if err != nil {
+		return &lostChunks{tasks: []queue.TaskID{id}, why: err}
+	}
+	return j.Add(c, times, end)
+}
+
+// publish stores the deliverable and its manifest and makes the job done.
+func (w *work) publish(ctx context.Context, file string) error {
+	attempt := newAttempt()
+	name := "deliverable." + w.job.Spec.Container
+	f, err := os.Open(file)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	sum, size, err := digest(f)
+	if err != nil {
+		return err
+	}
+	o := job.Output{
+		Key: store.OutputKey(w.job.ID, attempt, name), SHA256: sum, Bytes: size,
+		Manifest: store.OutputKey(w.job.ID, attempt, "manifest.json"),
+	}
+	if err := w.env.Store.Put(ctx, o.Key, f, size, map[string]string{"sha256": sum}); err != nil {
+		return fmt.Errorf("store deliverable: %w", err)
+	}
+	m, err := w.manifest(o)
+	if err != nil {
+		return err
+	}
+	if err := w.env.Store.Put(ctx, o.Manifest, bytes.NewReader(m), int64(len(m)), nil); err != nil {
+		return fmt.Errorf("store manifest: %w", err)
+	}
+	j, err := w.env.Bus.UpdateJob(ctx, w.job.ID, func(j *job.Job) error {
+		if j.State != job.Muxing {
+			return natsq.ErrUnchanged
+		}
+		now := time.Now().UTC()
+		j.State, j.Output, j.Finished = job.Done, &o, &now
+		j.Chunks, j.EncodeSeconds = w.tally()
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	if j.Output == nil || j.Output.Key != o.Key { // cancelled meanwhile, or another muxer was first
+		return lifecycle.DeletePrefix(ctx, w.env.Store, store.OutputKey(w.job.ID, attempt, ""))
+	}
+	w.service.done.Inc()
+	w.service.frames.Add(float64(j.Frames))
+	return w.tell(ctx, j)
+}
+
+// tell tells that a job is done and sweeps up behind it.
+func (s *service) tell(ctx context.Context, j job.Job) error {
+	return errors.Join(s.env.Bus.PublishEvent(ctx, j, job.EventDone), lifecycle.Sweep(ctx, s.env.Bus, s.env.Store, j.ID))
+}
+
+// tally counts the tasks by how they were done, and adds up the encoders' CPU time.
+func (w *work) tally() (c job.Chunks, cpu float64) {
+	c.Total = w.plan.Tasks()
+	for _, d := range w.done {
+		if d.Reused {
+			c.Reused++
+		} else {
+			c.Encoded++
+		}
+		cpu += d.CPUSeconds
+	}
+	return c, cpu
+}

@@ -1,0 +1,34 @@
+package muxer
+
+import (
+	"encoding/json"
+
+	"github.com/reweave/reweave/pkg/job"
+	"github.com/reweave/reweave/pkg/plan"
+	"github.com/reweave/reweave/pkg/queue"
+)
+
+// manifest returns the manifest of the deliverable o.
+func (w *work) manifest(o job.Output) ([]byte, error) {
+	m := plan.Manifest{
+		Version: plan.Version, Job: w.job.ID, Container: w.job.Spec.Container, SHA256: o.SHA256, Bytes: o.Bytes,
+		Frames: w.plan.Frames(), Duration: w.plan.Duration(), TimeBase: w.plan.TimeBase, Plan: w.plan,
+	}
+	start := 0
+	for i, s := range w.plan.Segments {
+		d := w.done[queue.Video(i)]
+		m.Chunks = append(m.Chunks, plan.ManifestChunk{
+			Start: start, Frames: s.Times.Len(), Key: s.Key, SHA256: d.SHA256, Bytes: d.Bytes, Pixels: d.Pixels,
+		})
+		start += s.Times.Len()
+	}
+	for i, a := range w.plan.Audio {
+		c := plan.ManifestChunk{Key: a.Key, SHA256: a.Digest}
+		if a.Key != "" {
+			d := w.done[queue.Audio(i)]
+			c.SHA256, c.Bytes = d.SHA256, d.Bytes
+		}
+		m.Audio = append(m.Audio, c)
+	}
+	return json.MarshalIndent(m, "", "  ")
+}

@@ -1,0 +1,128 @@
+package muxer
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/reweave/reweave/pkg/fault"
+	"github.com/reweave/reweave/pkg/job"
+	"github.com/reweave/reweave/pkg/lifecycle"
+	"github.com/reweave/reweave/pkg/queue"
+	"github.com/reweave/reweave/pkg/queue/natsq"
+	"github.com/reweave/reweave/pkg/store"
+)
+
+// redo drops what is lost and has the job split again: the source is read once more,
+// every chunk that is well is found in the store, and the lost ones alone are encoded.
+func (s *service) redo(ctx context.Context, id string, lost *lostChunks) error {
+	for _, t := range lost.tasks {
+		s.lost.Inc()
+		d, found, err := s.env.Bus.Done(ctx, id, t)
+		if err != nil {
+			return err
+		}
+		if found && d.Key != "" {
+			if err := s.env.Store.Delete(ctx, store.ChunkKey(d.Key)); err != nil {
+				return err
+			}
+		}
+		if err := s.env.Bus.DropDone(ctx, id, t); err != nil {
+			return err
+		}
+	}
+	j, err := s.env.Bus.UpdateJob(ctx, id, func(j *job.Job) error {
+		if j.State.Final() {
+			return natsq.ErrUnchanged
+		}
+		j.State, j.Plan, j.Chunks.Total = job.Splitting, "", 0
+		return nil
+	})
+	if err != nil || j.State != job.Splitting {
+		return err
+	}
+	if job.KindOf(j.Spec.Source) == job.Stdin {
+		return lifecycle.Fail(ctx, s.env.Bus, s.env.Store, id, &fault.Error{
+			Class: fault.Permanent, Type: "lost-chunks", Title: "stored chunks were lost", Err: lost,
+			Hint: "standard input can't be read again: run the command again, and all other chunks are reused",
+		})
+	}
+	return s.env.Bus.EnqueueSplit(ctx, j.Spec.Class, id)
+}
+
+// idle is how long a job may be without a change before the sweep looks at it.
+const idle = time.Minute
+
+// sweep looks at running jobs now and then, and sends again what may have been lost when
+// a service died between changing a job and sending the message that goes with it.
+func (s *service) sweep(ctx context.Context) {
+	every := s.cfg.Sweep
+	if every <= 0 {
+		every = 30 * time.Second
+	}
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		jobs, err := s.env.Bus.Jobs(ctx)
+		for _, j := range jobs {
+			if !j.State.Final() && time.Since(j.Updated) > idle {
+				err = errors.Join(err, s.nudge(ctx, j))
+			}
+		}
+		if err != nil && ctx.Err() == nil {
+			s.env.Log.Warn("sweep", zap.Error(err))
+		}
+	}
+}
+
+// nudge sends the message that a job waits for. Where it is pending or somebody works on
+// it already, that changes nothing.
+func (s *service) nudge(ctx context.Context, j job.Job) error {
+	switch j.State {
+	case job.Queued, job.Splitting:
+		return s.env.Bus.EnqueueSplit(ctx, j.Spec.Class, j.ID)
+	case job.Muxing:
+		return s.env.Bus.EnqueueMux(ctx, j.Spec.Class, j.ID)
+	}
+	if err := lifecycle.Complete(ctx, s.env.Bus, j.ID); err != nil {
+		return err
+	}
+	all, err := s.env.Bus.DoneAll(ctx, j.ID)
+	if err != nil || len(all) >= j.Chunks.Total {
+		return err
+	}
+	done := map[queue.TaskID]bool{}
+	for _, d := range all {
+		done[d.Task] = true
+	}
+	return s.release(ctx, j, done)
+}
+
+// release lets into the queue every task whose turn it is: the first window of tasks, and
+// those that are a window behind a finished one.
+func (s *service) release(ctx context.Context, j job.Job, done map[queue.TaskID]bool) error {
+	for i := range j.Chunks.Total {
+		for _, id := range []queue.TaskID{queue.Video(i), queue.Audio(i)} {
+			if done[id] {
+				continue
+			}
+			t, found, err := s.env.Bus.Task(ctx, j.ID, id)
+			if err != nil {
+				return err
+			}
+			if found && (id.IsAudio() || i < t.Window || done[queue.Video(i-t.Window)]) {
+				if err := s.env.Bus.EnqueueTask(ctx, t); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,183 @@
+package splitter
+
+import (
+	"context"
+	"errors"
+	"io"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/reweave/reweave/pkg/demux"
+	"github.com/reweave/reweave/pkg/job"
+	"github.com/reweave/reweave/pkg/lifecycle"
+	"github.com/reweave/reweave/pkg/media"
+	"github.com/reweave/reweave/pkg/plan"
+	"github.com/reweave/reweave/pkg/queue/natsq"
+	"github.com/reweave/reweave/pkg/source"
+	"github.com/reweave/reweave/pkg/split"
+	"github.com/reweave/reweave/pkg/store"
+	"github.com/reweave/reweave/pkg/worker"
+)
+
+// work is the splitting of one job.
+type work struct {
+	*service
+	job    job.Job
+	again  bool // the job's message was delivered before
+	dir    string
+	src    *source.Source
+	info   media.Source
+	tracks tracks
+	window int
+
+	spool *demux.Spool
+	queue *placer
+	plan  plan.Plan
+}
+
+// split takes a job from its source to its plan.
+func (s *service) split(ctx context.Context, id string, again bool) error {
+	j, err := s.env.Bus.UpdateJob(ctx, id, begin)
+	if err != nil || j.State != job.Splitting && j.State != job.Encoding {
+		return err
+	}
+	if j.State == job.Encoding { // an earlier delivery of this message came to its end
+		return s.tell(ctx, j)
+	}
+	dir, remove, err := worker.Scratch(s.cfg.Scratch, "split-"+id)
+	if err != nil {
+		return err
+	}
+	defer remove()
+	w := &work{service: s, job: j, again: again, dir: dir}
+	if w.src, err = s.open.Open(ctx, j.Spec, dir); err != nil {
+		return err
+	}
+	defer w.src.Close()
+	if err := w.prepare(ctx); err != nil {
+		return err
+	}
+	if err := w.cut(ctx); err != nil {
+		return err
+	}
+	if err := w.placeTracks(ctx); err != nil {
+		return err
+	}
+	return w.finish(ctx)
+}
+
+// begin moves a job to splitting. A job that is further on is left as it is, unless it
+// came back because a chunk of it was lost.
+func begin(j *job.Job) error {
+	if j.State == job.Splitting && j.Started != nil {
+		return natsq.ErrUnchanged
+	}
+	if j.State != job.Queued && j.State != job.Splitting {
+		return natsq.ErrUnchanged
+	}
+	now := time.Now().UTC()
+	j.State = job.Splitting
+	if j.Started == nil {
+		j.Started = &now
+	}
+	return nil
+}
+
+// cut reads the source to its end, handing each segment on as soon as it is known.
+func (w *work) cut(ctx context.Context) error {
+	g, gctx := errgroup.WithContext(ctx)
+	w.spool = demux.NewSpool(w.dir)
+	defer w.spool.Close()
+	w.queue = newPlacer(w, g)
+	g.Go(func() error { return w.read(gctx) })
+	return g.Wait()
+}
+
+func (w *work) read(ctx context.Context) error {
+	var stream io.Reader
+	if w.src.Input.Path == "" {
+		stream = w.src.Stream
+	}
+	d, err := demux.Open(ctx, w.tool, w.src.Input, w.info, stream, w.tracks.extracts)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	w.plan.TimeBase = d.TimeBase()
+	w.queue.track = d.Track()
+	cutter := split.New(split.Rule{Min: w.job.Spec.ChunkMin, Max: w.job.Spec.ChunkMax}, d.TimeBase())
+	var last demux.Packet
+	for n := 0; ; n++ {
+		p, err := d.Next()
+		if errors.Is(err, io.EOF) {
+			break
+		} else if err != nil {
+			return err
+		}
+		if err := w.spool.Put(p.Data); err != nil {
+			return err
+		}
+		segments, err := cutter.Push(p.Packet)
+		if err != nil {
+			return err
+		}
+		if err := w.queue.add(ctx, segments, cutter.Oldest()); err != nil {
+			return err
+		}
+		if !p.Discard && (n == 0 || p.PTS >= last.PTS) {
+			last = p
+		}
+	}
+	segments, err := cutter.Flush()
+	if err != nil {
+		return err
+	}
+	w.plan.End = last.PTS + w.lastDuration(last.Duration, d.TimeBase())
+	return w.queue.add(ctx, segments, cutter.Oldest())
+}
+
+// lastDuration returns how long the last frame is shown: as the source tells, else as
+// long as the nominal rate has it, and at least one tick.
+func (w *work) lastDuration(told int64, tb media.Rational) int64 {
+	if told > 0 {
+		return told
+	}
+	return max(1, w.plan.Recipe.Rate.Inv().Rescale(1, tb))
+}
+
+// finish writes the plan, tells the number of tasks, and sees whether all are done.
+func (w *work) finish(ctx context.Context) error {
+	w.plan.Segments = w.queue.segments()
+	if err := w.plan.Check(); err != nil {
+		return err
+	}
+	b, err := w.plan.Encode()
+	if err != nil {
+		return err
+	}
+	if err := putBytes(ctx, w.env.Store, store.PlanKey(w.job.ID), b); err != nil {
+		return err
+	}
+	j, err := w.env.Bus.UpdateJob(ctx, w.job.ID, func(j *job.Job) error {
+		if j.State != job.Splitting {
+			return natsq.ErrUnchanged
+		}
+		j.State, j.Plan = job.Encoding, store.PlanKey(j.ID)
+		j.Frames, j.Duration, j.Notes = w.plan.Frames(), w.plan.Duration(), w.plan.Notes
+		j.Chunks = job.Chunks{Total: w.plan.Tasks(), Reused: w.queue.reusedCount()}
+		return nil
+	})
+	if err != nil || j.State.Final() {
+		return err
+	}
+	return w.tell(ctx, j)
+}
+
+// tell tells that a job is split, and has it muxed where nothing is left to encode.
+func (s *service) tell(ctx context.Context, j job.Job) error {
+	if err := s.env.Bus.PublishEvent(ctx, j, job.EventSplit); err != nil {
+		return err
+	}
+	return lifecycle.Complete(ctx, s.env.Bus, j.ID)
+}

@@ -1,0 +1,207 @@
+package splitter
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/reweave/reweave/pkg/chunk"
+	"github.com/reweave/reweave/pkg/matroska"
+	"github.com/reweave/reweave/pkg/plan"
+	"github.com/reweave/reweave/pkg/queue"
+	"github.com/reweave/reweave/pkg/split"
+	"github.com/reweave/reweave/pkg/store"
+)
+
+// placer hands segments on: it looks whether their chunks exist, stores those that are
+// to be encoded, and lets them into the queue. A few are handled side by side.
+type placer struct {
+	w     *work
+	g     *errgroup.Group
+	track matroska.Track
+	slots chan struct{}
+
+	mu      sync.Mutex
+	placed  []plan.Segment
+	frames  int         // owned by the segments so far
+	holding map[int]int // segment number → oldest packet it needs, while it is handled
+	waiting map[int]int64
+	reused  int
+}
+
+// handlers is how many segments are handled side by side.
+const handlers = 4
+
+func newPlacer(w *work, g *errgroup.Group) *placer {
+	return &placer{w: w, g: g, slots: make(chan struct{}, handlers), holding: map[int]int{}, waiting: map[int]int64{}}
+}
+
+// add takes the next segments. oldest is the oldest packet that later ones may carry.
+func (p *placer) add(ctx context.Context, segments []split.Segment, oldest int) error {
+	for _, s := range segments {
+		select {
+		case p.slots <- struct{}{}:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+		p.mu.Lock()
+		i, start := len(p.placed), p.frames
+		p.placed = append(p.placed, plan.Segment{})
+		p.frames += len(s.PTS)
+		p.holding[i] = s.Carried[0]
+		p.mu.Unlock()
+		p.g.Go(func() error {
+			defer func() { <-p.slots }()
+			return p.place(ctx, i, start, s)
+		})
+	}
+	p.mu.Lock()
+	for _, n := range p.holding {
+		oldest = min(oldest, n)
+	}
+	p.mu.Unlock()
+	p.w.spool.Release(oldest)
+	return nil
+}
+
+// place handles segment number i, whose first frame is number start.
+func (p *placer) place(ctx context.Context, i, start int, s split.Segment) error {
+	packets := make([]matroska.Packet, len(s.Carried))
+	for k, n := range s.Carried {
+		packets[k] = p.w.spool.Packet(n)
+		packets[k].Rank = s.Ranks[k]
+	}
+	file := matroska.NewSegment(p.track, packets)
+	h := sha256.New()
+	if _, err := io.Copy(h, file.Open()); err != nil {
+		return fmt.Errorf("digest segment %d: %w", i, err)
+	}
+	digest := hex.EncodeToString(h.Sum(nil))
+	key := chunk.Key(digest, s.First, len(s.PTS), p.w.plan.Recipe)
+	t := queue.Task{
+		Job: p.w.job.ID, ID: queue.Video(i), Class: p.w.job.Spec.Class, Window: p.w.window,
+		Source: store.SegmentKey(p.w.job.ID, digest), SHA256: digest, Bytes: file.Size(),
+		First: s.First, Frames: len(s.PTS), Start: start, Recipe: p.w.plan.Recipe, Key: key,
+	}
+	waits, err := p.w.offer(ctx, t, file.Open())
+	if err != nil {
+		return fmt.Errorf("store segment %d: %w", i, err)
+	}
+	p.w.segments.Inc()
+	p.mu.Lock()
+	p.placed[i] = plan.Segment{Digest: digest, First: s.First, Bytes: file.Size(), Times: plan.NewTimes(s.PTS), Key: key}
+	delete(p.holding, i)
+	if waits {
+		p.waiting[i] = file.Size()
+	} else {
+		p.reused++
+	}
+	p.mu.Unlock()
+	return p.pause(ctx)
+}
+
+// pause waits while more than the allowed bytes of segments wait for encoders, so that
+// a long source of raw frames does not fill the store.
+func (p *placer) pause(ctx context.Context) error {
+	for {
+		p.mu.Lock()
+		var sum int64
+		oldest := -1
+		for i, n := range p.waiting {
+			sum += n
+			if oldest < 0 || i < oldest {
+				oldest = i
+			}
+		}
+		p.mu.Unlock()
+		if sum <= p.w.cfg.Ahead {
+			return nil
+		}
+		_, done, err := p.w.env.Bus.Done(ctx, p.w.job.ID, queue.Video(oldest))
+		if err != nil {
+			return err
+		}
+		if done {
+			p.mu.Lock()
+			delete(p.waiting, oldest)
+			p.mu.Unlock()
+			continue
+		}
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+}
+
+func (p *placer) segments() []plan.Segment { return slices.Clone(p.placed) }
+func (p *placer) reusedCount() int         { return p.reused }
+
+// offer makes a task known. Where its chunk is in the store already, the task is done
+// by that; else its source is stored and the task enters the queue, at once when it is
+// among the first of its job, else when the one that is a window ahead of it is done.
+// It reports whether the task waits for an encoder.
+func (w *work) offer(ctx context.Context, t queue.Task, source io.ReadSeeker) (waits bool, err error) {
+	bus, st := w.env.Bus, w.env.Store
+	if w.again {
+		if _, done, err := bus.Done(ctx, t.Job, t.ID); err != nil || done {
+			return false, err
+		}
+	}
+	switch info, err := st.Stat(ctx, store.ChunkKey(t.Key)); {
+	case err == nil && info.Meta["sha256"] != "":
+		w.service.reused.Inc()
+		_, err := bus.CommitDone(ctx, queue.Done{
+			Job: t.Job, Task: t.ID, Key: t.Key, SHA256: info.Meta["sha256"], Bytes: info.Size,
+			Frames: t.Frames, Pixels: info.Meta["pixels"], Reused: true, Worker: "splitter", At: time.Now().UTC(),
+		})
+		return false, errors.Join(err, bus.PutTask(ctx, t), w.follow(ctx, t))
+	case err != nil && !errors.Is(err, store.ErrNotFound):
+		return false, err
+	}
+	if err := st.Put(ctx, t.Source, source, t.Bytes, nil); err != nil {
+		return false, err
+	}
+	w.service.bytes.Add(float64(t.Bytes))
+	if err := bus.PutTask(ctx, t); err != nil {
+		return false, err
+	}
+	// Write, then look: the encoder that finishes the task a window ahead writes its
+	// record, then looks for ours. Whoever comes later sees both.
+	if !t.ID.IsAudio() && t.ID.Index() >= t.Window {
+		if _, done, err := bus.Done(ctx, t.Job, queue.Video(t.ID.Index()-t.Window)); err != nil || !done {
+			return true, err
+		}
+	}
+	return true, bus.EnqueueTask(ctx, t)
+}
+
+// follow releases the task that waits for t, if it is known already: segments are
+// handled side by side, so it may be.
+func (w *work) follow(ctx context.Context, t queue.Task) error {
+	if t.ID.IsAudio() {
+		return nil
+	}
+	next, found, err := w.env.Bus.Task(ctx, t.Job, queue.Video(t.ID.Index()+t.Window))
+	if err != nil || !found {
+		return err
+	}
+	if _, done, err := w.env.Bus.Done(ctx, t.Job, next.ID); err != nil || done {
+		return err
+	}
+	return w.env.Bus.EnqueueTask(ctx, next)
+}
+
+func putBytes(ctx context.Context, st store.Store, key string, b []byte) error {
+	return st.Put(ctx, key, bytes.NewReader(b), int64(len(b)), nil)
+}

@@ -1,0 +1,133 @@
+package splitter
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/reweave/reweave/pkg/fault"
+	"github.com/reweave/reweave/pkg/job"
+	"github.com/reweave/reweave/pkg/mux"
+	"github.com/reweave/reweave/pkg/plan"
+	"github.com/reweave/reweave/pkg/queue"
+	"github.com/reweave/reweave/pkg/recipe"
+)
+
+// prepare looks at the source, refuses what can't be done, and settles the recipe.
+func (w *work) prepare(ctx context.Context) (err error) {
+	var head io.Reader
+	if w.src.Input.Path == "" {
+		head = bytes.NewReader(w.src.Head)
+	}
+	if w.info, err = w.tool.Probe(ctx, w.src.Input, head); err != nil {
+		return err
+	}
+	notes, err := mux.Check(w.job.Spec, w.info)
+	if err != nil {
+		return err
+	}
+	codec := w.job.Spec.Video.Codec
+	if w.info.Video.Picture.Interlaced() && codec != "libx264" {
+		return fault.Userf("interlaced", w.src.Input.Name, "the source is interlaced and "+codec+" codes whole frames only here",
+			"use libx264, or deinterlace it first, for example with ffmpeg -vf bwdif")
+	}
+	w.plan = plan.Plan{Version: plan.Version, Job: w.job.ID, Source: w.info, Notes: notes}
+	if err := w.choose(ctx, codec); err != nil {
+		return err
+	}
+	if w.window, err = w.service.window(ctx); err != nil {
+		return err
+	}
+	return w.planTracks(ctx)
+}
+
+// choose settles the recipe: the user's settings, the source's pictures, and the build
+// of the encoder to which the job is pinned.
+func (w *work) choose(ctx context.Context, codec string) error {
+	e, err := w.encoder(ctx, codec)
+	if err != nil {
+		return err
+	}
+	picture := w.info.Video.Picture
+	want := picture.PixFmt
+	if w.job.Spec.Video.PixFmt != "" {
+		want = w.job.Spec.Video.PixFmt
+		if len(e.PixFmts) > 0 && !slices.Contains(e.PixFmts, want) {
+			return fault.Userf("unsupported-pix-fmt", "video.pix_fmt", codec+" does not take "+want,
+				"use one of "+strings.Join(e.PixFmts, ", "))
+		}
+	}
+	got, ok := recipe.PixFmt(want, e.PixFmts)
+	if !ok {
+		return fault.Userf("unsupported-pix-fmt", w.src.Input.Name, codec+" takes nothing like "+want,
+			"give --pix-fmt with one of "+strings.Join(e.PixFmts, ", "))
+	}
+	if got != picture.PixFmt {
+		w.plan.Notes = append(w.plan.Notes, fmt.Sprintf("pixel format %s becomes %s", picture.PixFmt, got))
+	}
+	picture.PixFmt = got
+	w.plan.Recipe = recipe.Recipe{
+		Settings: w.job.Spec.Video, Encoder: e.Build, Threads: recipe.ThreadsFor(codec, picture),
+		Rate: w.info.Video.Rate, Picture: picture, Revision: recipe.Revision,
+	}
+	return nil
+}
+
+// encoder returns the build of an encoder to which the job is pinned, pinning it to the
+// one seen last. While no worker ever had the encoder, it waits for one.
+func (w *work) encoder(ctx context.Context, name string) (queue.Encoder, error) {
+	for waited := false; ; waited = true {
+		known, err := w.env.Bus.Encoders(ctx)
+		if err != nil {
+			return queue.Encoder{}, err
+		}
+		pinned := w.job.Builds[name]
+		for _, e := range known {
+			if e.Name == name && (pinned == "" || e.Build == pinned) {
+				return e, w.pin(ctx, e)
+			}
+		}
+		if !waited {
+			w.env.Log.Info("wait for a worker with the encoder", zap.String("job", w.job.ID), zap.String("encoder", name))
+		}
+		select {
+		case <-ctx.Done():
+			return queue.Encoder{}, context.Cause(ctx)
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+}
+
+func (w *work) pin(ctx context.Context, e queue.Encoder) (err error) {
+	if w.job.Builds[e.Name] == e.Build {
+		return nil
+	}
+	w.job, err = w.env.Bus.UpdateJob(ctx, w.job.ID, func(j *job.Job) error {
+		if j.Builds == nil {
+			j.Builds = map[string]string{}
+		}
+		j.Builds[e.Name] = e.Build
+		return nil
+	})
+	return err
+}
+
+// window returns how many tasks of a job may be in the queue at once: twice the slots
+// of all workers keep them busy, and make a newcomer wait for two segments at most.
+func (s *service) window(ctx context.Context) (int, error) {
+	workers, err := s.env.Bus.Workers(ctx)
+	if err != nil {
+		return 0, err
+	}
+	slots := 0
+	for _, w := range workers {
+		slots += w.Slots
+	}
+	return max(4, 2*slots), nil
+}

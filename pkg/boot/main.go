@@ -133,7 +133,7 @@ func (p *process) runConnected(life *lifetime, service func(context.Context, Env
 // unlessEnded drops the error of a start that was broken off.
 func unlessEnded(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
-		return nil
+		return nil //nolint:nilerr // that was asked for
 	}
 	return err
 }

@@ -128,7 +128,7 @@ func freeAddr(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close() //nolint:errcheck // a test's
+	defer l.Close()
 	return l.Addr().String()
 }
 
@@ -153,7 +153,7 @@ func TestServiceThatWaitsForNATS(t *testing.T) {
 		}
 		if r, err := http.Get("http://" + addr + "/readyz"); err == nil {
 			b, _ := io.ReadAll(r.Body)
-			r.Body.Close() //nolint:errcheck // a test's
+			r.Body.Close()
 			body = string(b)
 		}
 	}
@@ -185,7 +185,7 @@ func TestExitCodes(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer l.Close() //nolint:errcheck // a test's
+		defer l.Close()
 		setenv(t, map[string]string{"REWEAVE_HTTP_LISTEN": l.Addr().String()})
 		if code := start("encoder", never, nil, io.Discard); code != exitConfig {
 			t.Errorf("exit code %d", code)

@@ -63,8 +63,9 @@ func (c *Client) Cancel(ctx context.Context, id string) (j job.Job, err error) {
 }
 
 // Manifest returns the manifest of a job that is done, as JSON.
-func (c *Client) Manifest(ctx context.Context, id string) (manifest []byte, err error) {
-	err = retry(ctx, func() error {
+func (c *Client) Manifest(ctx context.Context, id string) ([]byte, error) {
+	var manifest []byte
+	err := retry(ctx, func() error {
 		res, err := c.send(ctx, request{method: http.MethodGet, path: jobPath(id, "/manifest")})
 		if err != nil {
 			return err

@@ -107,6 +107,6 @@ func (l *lookahead) Read(p []byte) (int, error) {
 
 // drain waits for the reading goroutine's end.
 func (l *lookahead) drain() {
-	for range l.pieces { //nolint:revive // nothing is wanted of the rest
+	for range l.pieces {
 	}
 }

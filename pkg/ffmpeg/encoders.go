@@ -31,45 +31,65 @@ type Encoder struct {
 // Names are the encoders that a deliverable can be made with.
 var Names = []string{"libx264", "libx265", "libsvtav1", "librav1e", "aac", "libopus"}
 
+// Listed tells which of [Names] this build says it has, in that order. That an encoder
+// is listed does not say that it works.
+func (t *Tool) Listed() []string {
+	return slices.DeleteFunc(slices.Clone(Names), func(name string) bool {
+		return !regexp.MustCompile(`(?m)^ [VA]\S+ +` + name + ` `).MatchString(t.list)
+	})
+}
+
 // Encoders tells which of the named encoders this build has and works with, each with
 // its fingerprint. One that is listed but can't encode is left out.
 func (t *Tool) Encoders(ctx context.Context, names []string) (map[string]Encoder, error) {
-	list, err := t.text(ctx, "-encoders")
-	if err != nil {
-		return nil, fmt.Errorf("ask ffmpeg for its encoders: %w", err)
-	}
 	var mu sync.Mutex
 	out := map[string]Encoder{}
 	g, gctx := errgroup.WithContext(ctx)
-	g.SetLimit(runtime.NumCPU())
-	for _, name := range names {
-		if !regexp.MustCompile(`(?m)^ [VA]\S+ +` + name + ` `).MatchString(list) {
+	g.SetLimit(runtime.GOMAXPROCS(0))
+	for _, name := range t.Listed() {
+		if !slices.Contains(names, name) {
 			continue
 		}
 		g.Go(func() error {
-			e, works, err := t.encoder(gctx, name)
+			e, err := once(&t.tried, name, func() (Encoder, error) { return t.try(gctx, name) })
+			if err != nil {
+				return err
+			}
 			mu.Lock()
 			defer mu.Unlock()
-			if works {
+			if e.Build != "" {
 				out[name] = e
 			}
-			return err
+			return nil
 		})
 	}
 	return out, g.Wait()
 }
 
-// encoder asks for one encoder and tries it.
-func (t *Tool) encoder(ctx context.Context, name string) (e Encoder, works bool, err error) {
-	help, err := t.text(ctx, "-h", "encoder="+name)
-	if err != nil {
-		return e, false, fmt.Errorf("ask ffmpeg for %s: %w", name, err)
+// try asks for one encoder and encodes with it. One that fails has no Build: no worker
+// may promise it.
+func (t *Tool) try(ctx context.Context, name string) (Encoder, error) {
+	e := Encoder{Name: name}
+	var help string
+	g, gctx := errgroup.WithContext(ctx)
+	g.Go(func() (err error) {
+		if help, err = t.text(gctx, "-h", "encoder="+name); err != nil {
+			return fmt.Errorf("ask ffmpeg for %s: %w", name, err)
+		}
+		return nil
+	})
+	build, failure := t.fingerprint(ctx, name)
+	if err := g.Wait(); err != nil {
+		return e, err
 	}
-	e = Encoder{Name: name, Presets: presets(name, help), PixFmts: pixFmts(help)}
-	if e.Build, err = t.fingerprint(ctx, name); ctx.Err() != nil {
-		return e, false, context.Cause(ctx)
+	if ctx.Err() != nil {
+		return e, context.Cause(ctx)
 	}
-	return e, err == nil, nil // one that fails doesn't work here: no worker may promise it
+	e.Presets, e.PixFmts = presets(name, help), pixFmts(help)
+	if failure == nil {
+		e.Build = build
+	}
+	return e, nil
 }
 
 var x26xPresets = strings.Fields("ultrafast superfast veryfast faster fast medium slow slower veryslow placebo")

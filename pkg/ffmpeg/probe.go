@@ -1,6 +1,7 @@
 package ffmpeg
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -8,6 +9,8 @@ import (
 	"io"
 	"math"
 	"os/exec"
+	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -26,7 +29,7 @@ type Input struct {
 
 // Args returns the options that open the input, with timestamps kept as they are.
 func (in Input) Args(format string) []string {
-	args := []string{"-protocol_whitelist", "file,pipe", "-copyts"}
+	args := append(safe(), "-copyts")
 	if format == "avi" {
 		args = append(args, "-fflags", "+genpts") // AVI stores no presentation times
 	}
@@ -36,19 +39,71 @@ func (in Input) Args(format string) []string {
 	return append(args, "-i", "file:"+in.Path)
 }
 
-// Probe reads a source's headers. For an input on standard input, head is the
-// beginning of it.
-func (t *Tool) Probe(ctx context.Context, in Input, head io.Reader) (media.Source, error) {
+// containers are the formats that hold their media themselves, by ffmpeg's names for
+// them, and streams without a container. Playlists (hls, dash, concat) and patterns
+// (image2) are none of them: they name other files, which are not the user's to read.
+const containers = "matroska,mov,mpegts,mpeg,avi,yuv4mpegpipe,ivf,flv,mxf,ogg,asf,nut,gxf,dv,gif,apng,wtv,rm," +
+	"h264,hevc,vvc,obu,av1,mpegvideo,m4v,vc1,mjpeg,dirac,dnxhd,wav,mp3,aac,flac"
+
+// safe returns the options that keep a source from opening anything but itself.
+func safe() []string {
+	return []string{"-protocol_whitelist", "file,pipe", "-format_whitelist", containers}
+}
+
+// Probe reads a source's headers and its first frame. For an input on standard input,
+// head is the beginning of it.
+func (t *Tool) Probe(ctx context.Context, in Input, head []byte) (media.Source, error) {
 	var p probe
 	args := []string{"-show_format", "-show_streams", "-show_chapters"}
-	if err := t.probeJSON(ctx, in, head, &p, args); err != nil {
+	if err := t.probeJSON(ctx, in, bytes.NewReader(head), &p, args); err != nil {
 		return media.Source{}, err
 	}
-	return p.source(in.Name)
+	src, err := p.source(in.Name)
+	if err == nil && (!knowsFields(src.Video) || mayHaveLight(src.Video.Picture)) {
+		err = t.probeFrame(ctx, in, head, &src.Video)
+	}
+	return src, err
+}
+
+// mayHaveLight reports whether the pictures are of a kind whose frames tell of the display
+// they were mastered on, where the container didn't.
+func mayHaveLight(p media.Picture) bool { return p.Transfer == "smpte2084" && p.Mastering == "" }
+
+// knowsFields reports whether the header of the stream itself tells of its fields.
+func knowsFields(v media.VideoStream) bool {
+	return v.Codec == "h264" && v.Picture.FieldOrder != "" || slices.Contains([]string{"hevc", "av1", "vp9", "vp8"}, v.Codec)
+}
+
+// probeFrame looks at the first frame for the order of its fields, which headers often
+// don't know (AVI, MPEG-4) or tell wrong (Matroska), and for HDR10's mastering display and
+// light level, which x265 writes into the stream alone.
+func (t *Tool) probeFrame(ctx context.Context, in Input, head []byte, v *media.VideoStream) error {
+	var p probe
+	err := t.probeJSON(ctx, in, bytes.NewReader(head), &p, []string{
+		"-select_streams", strconv.Itoa(v.Index), "-read_intervals", "%+#1", "-show_frames",
+		"-show_entries", "frame=interlaced_frame,top_field_first,side_data_list",
+	})
+	if fault.Of(err) == fault.User {
+		return nil //nolint:nilerr // the first packet is damaged: reading on will say so
+	}
+	if err != nil || len(p.Frames) == 0 {
+		return err
+	}
+	first := p.Frames[0]
+	for _, d := range first.SideData {
+		d.apply(v)
+	}
+	if first.Interlaced == 1 {
+		v.Picture.FieldOrder = "bb"
+		if first.TopFirst == 1 {
+			v.Picture.FieldOrder = "tt"
+		}
+	}
+	return nil
 }
 
 func (t *Tool) probeJSON(ctx context.Context, in Input, head io.Reader, out any, what []string) error {
-	args := append([]string{"-v", "error", "-of", "json", "-protocol_whitelist", "file,pipe"}, what...)
+	args := slices.Concat([]string{"-v", "error", "-of", "json"}, safe(), what)
 	if in.Path == "" {
 		args = append(args, "-i", "pipe:0")
 	} else {
@@ -64,6 +119,10 @@ func (t *Tool) probeJSON(ctx context.Context, in Input, head io.Reader, out any,
 		return context.Cause(ctx)
 	}
 	if _, exited := errors.AsType[*exec.ExitError](err); exited {
+		if m := notContainer.FindStringSubmatch(log.String()); m != nil {
+			return fault.Userf("unsupported-container", in.Name, m[1]+" is no container that can be read here",
+				"give the file that holds the video itself")
+		}
 		return notMedia(in.Name, strings.ReplaceAll(log.lastLine(), "file:"+in.Path, in.Name))
 	} else if err != nil {
 		return fmt.Errorf("run ffprobe: %w", err)
@@ -73,6 +132,9 @@ func (t *Tool) probeJSON(ctx context.Context, in Input, head io.Reader, out any,
 	}
 	return nil
 }
+
+// notContainer is what ffmpeg says of a format that is not among the containers.
+var notContainer = regexp.MustCompile(`\[(\S+) @ \S+\] Format not on whitelist`)
 
 func notMedia(name, said string) error {
 	said = strings.TrimPrefix(said, name+": ")
@@ -93,6 +155,11 @@ type probe struct {
 		Duration string `json:"duration"`
 	} `json:"format"`
 	Chapters []struct{} `json:"chapters"`
+	Frames   []struct {
+		Interlaced int        `json:"interlaced_frame"`
+		TopFirst   int        `json:"top_field_first"`
+		SideData   []sideData `json:"side_data_list"`
+	} `json:"frames"`
 }
 
 type probeStream struct {

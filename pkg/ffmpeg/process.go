@@ -7,8 +7,8 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"regexp"
 	"strings"
-	"sync"
 	"syscall"
 	"time"
 
@@ -99,11 +99,13 @@ func (c *Command) Wait(ctx context.Context) error {
 	if err == nil {
 		return nil
 	}
-	title := "ffmpeg failed"
+	failed := &fault.Error{Type: "ffmpeg-failed", Title: "ffmpeg failed", Where: c.tail.lastLine(), Log: c.Log()}
 	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
-		title += " with " + exit.String()
+		failed.Title += " with " + exit.String()
+	} else {
+		failed.Err = err // such as what reading its standard input gave
 	}
-	return &fault.Error{Type: "ffmpeg-failed", Title: title, Where: c.tail.lastLine(), Log: c.Log(), Err: nil}
+	return failed
 }
 
 // Run starts the child and waits for its end.
@@ -125,37 +127,15 @@ func (c *Command) CPUSeconds() float64 {
 // Log returns the end of what the child said.
 func (c *Command) Log() string { return c.tail.String() }
 
+// Watch has Seen return the first line of the child's log that matches sign, which Log
+// may have lost by the end. It is called before Start.
+func (c *Command) Watch(sign *regexp.Regexp) { c.tail.sign = sign }
+
+// Seen returns the line that [Command.Watch] looked for, or "".
+func (c *Command) Seen() string { return c.tail.seenLine() }
+
 // String returns the command line, as a person would type it.
 func (c *Command) String() string { return "ffmpeg " + strings.Join(c.args, " ") }
-
-// tail keeps the last few kilobytes written to it.
-type tail struct {
-	mu sync.Mutex
-	b  []byte
-}
-
-const tailSize = 4096
-
-func (t *tail) Write(p []byte) (int, error) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.b = append(t.b, p...)
-	if len(t.b) > 2*tailSize {
-		t.b = append(t.b[:0], t.b[len(t.b)-tailSize:]...)
-	}
-	return len(p), nil
-}
-
-func (t *tail) String() string {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return strings.TrimSpace(string(t.b[max(0, len(t.b)-tailSize):]))
-}
-
-func (t *tail) lastLine() string {
-	s := t.String()
-	return strings.TrimSpace(s[strings.LastIndexByte(s, '\n')+1:])
-}
 
 // killGroup kills the child and all it started.
 func killGroup(p *os.Process) error {

@@ -26,12 +26,16 @@ type Tool struct {
 	// Version is the first line of `ffmpeg -version`, without the copyright.
 	Version string
 	// libraries are the lines of `ffmpeg -version` that name the libraries' versions.
-	libraries                     string
+	libraries string
+	// list is what `ffmpeg -encoders` prints.
+	list                          string
 	hasFPSMode, hasMovieTimescale bool
+	// tried remembers encoders by name: each is tried once in a process.
+	tried sync.Map
 }
 
-// found remembers the tools by the paths of their programs: a process asks each once.
-var found sync.Map
+// asked remembers the tools by the paths of their programs: a process asks each once.
+var asked sync.Map
 
 // Find looks for ffmpeg and ffprobe in PATH and asks what they are, once in a process.
 func Find(ctx context.Context) (*Tool, error) {
@@ -45,24 +49,45 @@ func Find(ctx context.Context) (*Tool, error) {
 			}
 		}
 	}
-	if known, ok := found.Load(t.ffmpeg + "\n" + t.ffprobe); ok {
-		return known.(*Tool), nil
-	}
-	if err := t.ask(ctx); err != nil {
-		return nil, err
-	}
-	known, _ := found.LoadOrStore(t.ffmpeg+"\n"+t.ffprobe, t)
-	return known.(*Tool), nil
+	return once(&asked, t.ffmpeg+"\n"+t.ffprobe, func() (*Tool, error) { return t, t.ask(ctx) })
 }
 
-// ask finds out the version, and which way round options are that changed over time.
+// once returns what make returned for key the first time that it succeeded. Calls at the
+// same time wait for each other.
+func once[T any](known *sync.Map, key string, make func() (T, error)) (T, error) {
+	type entry struct {
+		sync.Mutex
+		done  bool
+		value T
+	}
+	v, _ := known.LoadOrStore(key, &entry{})
+	e := v.(*entry)
+	e.Lock()
+	defer e.Unlock()
+	if e.done {
+		return e.value, nil
+	}
+	value, err := make()
+	if err == nil {
+		e.done, e.value = true, value
+	}
+	return value, err
+}
+
+// ask finds out the version, the encoders, and which way round options are that changed
+// over time.
 func (t *Tool) ask(ctx context.Context) error {
 	var version, help, muxer string
 	g, ctx := errgroup.WithContext(ctx)
 	for _, q := range []struct {
 		answer *string
 		args   []string
-	}{{&version, []string{"-version"}}, {&help, []string{"-h", "long"}}, {&muxer, []string{"-h", "muxer=mp4"}}} {
+	}{
+		{&version, []string{"-version"}},
+		{&help, []string{"-h", "long"}},
+		{&muxer, []string{"-h", "muxer=mp4"}},
+		{&t.list, []string{"-encoders"}},
+	} {
 		g.Go(func() (err error) {
 			if *q.answer, err = t.text(ctx, q.args...); err != nil {
 				return fmt.Errorf("ask ffmpeg for %s: %w", strings.Join(q.args, " "), err)

@@ -58,6 +58,28 @@ func Complete(ctx context.Context, bus *natsq.Bus, id string) error {
 	return bus.EnqueueMux(ctx, j.Spec.Class, id)
 }
 
+// Resplit has a job split once more, because something stored was lost: its source is read
+// again, every chunk that is well is found in the store, and the others alone are encoded.
+func Resplit(ctx context.Context, bus *natsq.Bus, st store.Store, id string, why error) error {
+	j, err := bus.UpdateJob(ctx, id, func(j *job.Job) error {
+		if j.State.Final() {
+			return natsq.ErrUnchanged
+		}
+		j.State, j.Plan, j.Chunks.Total = job.Splitting, "", 0
+		return nil
+	})
+	if err != nil || j.State != job.Splitting {
+		return err
+	}
+	if job.KindOf(j.Spec.Source) == job.Stdin {
+		return Fail(ctx, bus, st, id, &fault.Error{
+			Class: fault.Permanent, Type: "lost-objects", Title: "something stored was lost", Err: why,
+			Hint: "standard input can't be read again: run the command again, and all finished chunks are reused",
+		})
+	}
+	return bus.EnqueueSplit(ctx, j.Spec.Class, id)
+}
+
 // Sweep drops what a job that ended leaves on the queue and in the store: messages,
 // records and segments. Chunks, plan and deliverable stay.
 func Sweep(ctx context.Context, bus *natsq.Bus, st store.Store, id string) error {

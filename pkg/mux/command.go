@@ -12,11 +12,24 @@ import (
 type Files struct {
 	// Audio are the tracks' files, in the plan's order.
 	Audio []string
+	// Late is how much later than it should be heard each track is put; see [Late].
+	Late []float64
 	// Extra is a file with subtitles and attachments, Meta one in ffmpeg's metadata
 	// format with chapters and tags; "" when there is none.
 	Extra, Meta string
+	// Packet is the average size of a video packet in bytes.
+	Packet int64
 	// Out is the file to write.
 	Out string
+}
+
+// queued bounds the bytes of packets that ffmpeg may read ahead of the video.
+const queued = 32 << 20
+
+// ahead returns how many packets ffmpeg may read ahead. With several inputs it sleeps for
+// 10 ms whenever it has run dry, which by default is after 8 packets.
+func (f Files) ahead() string {
+	return strconv.FormatInt(max(8, min(1024, queued/max(1, f.Packet))), 10)
 }
 
 // origin returns the time, in seconds of the source, that becomes 0 in the deliverable:
@@ -24,23 +37,21 @@ type Files struct {
 func origin(p *plan.Plan) float64 {
 	start := float64(p.Start()) * p.TimeBase.Float()
 	for _, a := range p.Audio {
-		start = min(start, streamStart(a.Stream))
+		start = min(start, a.Start)
 	}
 	return start
 }
-
-func streamStart(s media.Stream) float64 { return float64(s.Start) * s.TimeBase.Float() }
 
 // Args returns ffmpeg's arguments: the joined video from standard input and all files,
 // each shifted by its own start, copied into one container. Nothing in the output tells
 // when or by which version it was made.
 func Args(p *plan.Plan, container string, f Files, movieTimescale []string) []string {
 	zero := origin(p)
-	args := input(float64(p.Start())*p.TimeBase.Float()-zero, "-f", "mp4", "-i", "pipe:0")
+	args := input(float64(p.Start())*p.TimeBase.Float()-zero, "-thread_queue_size", f.ahead(), "-f", "mp4", "-i", "pipe:0")
 	maps := []string{"-map", "0:v:0"}
 	inputs := 1
 	for i, file := range f.Audio {
-		args = append(args, input(streamStart(p.Audio[i].Stream)-zero, "-i", "file:"+file)...)
+		args = append(args, input(p.Audio[i].Start-zero+f.Late[i], "-thread_queue_size", "1024", "-i", "file:"+file)...)
 		maps = append(maps, "-map", strconv.Itoa(inputs)+":a:0")
 		inputs++
 	}

@@ -53,6 +53,9 @@ type Segment struct {
 // Audio is one audio track of the deliverable.
 type Audio struct {
 	Stream media.Stream `json:"stream"`
+	// Start is when the track's first sample is heard, in seconds of the source. It is
+	// not the time of the first packet where a codec has a delay (Opus).
+	Start float64 `json:"start"`
 	// Digest is the SHA-256 of the copied track, Object where it lies, Ext the
 	// extension of its container.
 	Digest string `json:"digest"`

@@ -10,7 +10,7 @@ import (
 
 // Revision is raised whenever the arguments that [Recipe.Args] makes change the
 // bytes of a chunk, so that older chunks are no longer found.
-const Revision = 1
+const Revision = 2
 
 // Input returns the options that describe raw frames on standard input: a constant
 // nominal rate, and no timestamps of the source. Real time lies in the plan.
@@ -48,7 +48,9 @@ func (r Recipe) Args(threads int) []string {
 	}
 }
 
-// filters sets on the frames what raw video can't tell: sample aspect and colour.
+// filters sets on the frames what raw video can't tell: sample aspect, colour and order
+// of fields. libx264 follows the frames in the latter: without it, x264 is told in the
+// middle of its work that the bottom field comes first, and predicts from wrong times.
 func (r Recipe) filters() string {
 	p := r.Picture
 	sar := p.SAR
@@ -63,11 +65,26 @@ func (r Recipe) filters() string {
 			set = append(set, kv[0]+"="+kv[1])
 		}
 	}
+	if first := r.fields(); first != "" {
+		set = append(set, "field_mode="+first)
+	}
 	out := fmt.Sprintf("setsar=%d/%d", sar.Num, sar.Den)
 	if len(set) > 0 {
 		out += ",setparams=" + strings.Join(set, ":")
 	}
 	return out
+}
+
+// fields returns which field of a picture is shown first, "tff" or "bff", or "" where
+// there are none.
+func (r Recipe) fields() string {
+	switch r.Picture.FieldOrder {
+	case "tt", "tb":
+		return "tff"
+	case "bb", "bt":
+		return "bff"
+	}
+	return ""
 }
 
 // colour repeats the colour as options: which of the two an encoder heeds depends on
@@ -101,11 +118,8 @@ func (r Recipe) quality() []string {
 // instruction set; stitchable keeps the headers of all chunks equal.
 func (r Recipe) x264(threads int) []string {
 	params := []string{"cpu-independent=1", "stitchable=1", "open-gop=0"}
-	switch r.Picture.FieldOrder {
-	case "tt", "tb":
-		params = append(params, "tff=1")
-	case "bb", "bt":
-		params = append(params, "bff=1")
+	if first := r.fields(); first != "" {
+		params = append(params, first+"=1")
 	}
 	args := append(r.quality(), "-preset", r.Preset, "-threads", strconv.Itoa(threads))
 	return append(args, "-x264-params", strings.Join(params, ":"))

@@ -1,5 +1,7 @@
 package split
 
+import "bytes"
+
 // Clean reports whether decoding can begin at a packet that its container calls a
 // keyframe. codecID is Matroska's name of the codec, private its configuration.
 //
@@ -28,12 +30,16 @@ func Clean(codecID string, private, data []byte) bool {
 		case 5:
 			return true
 		case 6:
-			recovery = recovery || recoversAtOnce(data[1:n])
+			recovery = recovery || recoversAtOnce(bytes.ReplaceAll(data[1:n], emulation, emulation[:2]))
 		}
 		data = data[n:]
 	}
 	return recovery
 }
+
+// emulation is what stands for two bytes of zero where more could be taken for a start
+// code (ITU-T H.264, 7.4.1).
+var emulation = []byte{0, 0, 3}
 
 // recoversAtOnce looks through the messages of an SEI (ITU-T H.264, 7.3.2.3.1) for a
 // recovery point with a recovery_frame_cnt of 0, whose Exp-Golomb code is one set bit.

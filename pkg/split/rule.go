@@ -18,8 +18,8 @@ type Rule struct {
 	Min, Max float64
 }
 
-// Target is the average length that the rule aims at: between Min and Max, nearer
-// to Min.
+// Target is the length that the rule aims at, the middle of Min and Max. The average is
+// a little less, because no segment grows beyond Max to make up for the short ones.
 func (r Rule) Target() float64 { return r.Min + (r.Max-r.Min)/2 }
 
 // choose returns the index of the candidate that ends the current segment, or -1

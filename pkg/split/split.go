@@ -49,6 +49,9 @@ type Segment struct {
 	First int
 	// PTS are the presentation times of the owned frames, increasing.
 	PTS []int64
+	// Doubtful says that the source begins in the middle of a GOP: frames at the
+	// beginning refer to pictures that are not there, and a decoder may leave them out.
+	Doubtful bool
 }
 
 // candidate is a clean keyframe that may become a boundary.
@@ -92,15 +95,18 @@ func (c *Cutter) Push(p Packet) ([]Segment, error) {
 	if c.open != nil {
 		if p.PTS < c.open.pts {
 			c.open.leads++
+			if !p.Discard {
+				c.see(p.PTS)
+			}
 			return nil, nil
 		}
 		c.close()
 	}
 	if !p.Discard {
-		c.see(p.PTS)
 		if p.Clean {
 			c.offer(n, p)
 		}
+		c.see(p.PTS)
 	}
 	return c.cut()
 }
@@ -151,15 +157,15 @@ func (c *Cutter) check(p Packet) error {
 	return nil
 }
 
-// offer makes a clean keyframe a candidate, unless something shown after it came
-// before it. (What is shown before it and comes later shows in close.)
+// offer makes a clean keyframe a candidate, unless something shown after it, or at the
+// same time, came before it. (What is shown before it and comes later shows in close.)
 func (c *Cutter) offer(n int, p Packet) {
 	gap := 0.0
 	if c.hasKey {
 		gap = c.seconds(p.PTS - c.lastKey)
 	}
 	c.lastKey, c.hasKey = p.PTS, true
-	if n == c.base || p.PTS < c.maxPTS {
+	if n == c.base || c.hasMax && p.PTS <= c.maxPTS {
 		return
 	}
 	c.open = &candidate{at: n, pts: p.PTS, gap: gap, hash: p.Hash}
@@ -209,6 +215,7 @@ func (c *Cutter) segment(n int, end int64) (Segment, error) {
 		s.Carried = append(s.Carried, c.base+i)
 		order = append(order, shown{pts: p.PTS, i: len(order), own: !p.Discard && p.PTS < end})
 	}
+	s.Doubtful = !c.begun && c.headless()
 	slices.SortStableFunc(order, func(a, b shown) int { return cmp.Compare(a.pts, b.pts) })
 	s.Ranks = make([]int, len(order))
 	for rank, o := range order {
@@ -226,6 +233,12 @@ func (c *Cutter) segment(n int, end int64) (Segment, error) {
 		s.PTS = append(s.PTS, o.pts)
 	}
 	return s, nil
+}
+
+// headless reports whether something is shown before the first clean keyframe is.
+func (c *Cutter) headless() bool {
+	i := slices.IndexFunc(c.packets, func(p Packet) bool { return p.Clean })
+	return i < 0 || slices.ContainsFunc(c.packets, func(p Packet) bool { return !p.Discard && p.PTS < c.packets[i].PTS })
 }
 
 func brokenTimes(packet int, what string) error {

@@ -45,20 +45,6 @@ func Keep(ctx context.Context, lease Extender, ackWait time.Duration, alive func
 	return func() { cancel(); <-done }
 }
 
-// UntilDrain returns a context that ends with ctx or when drain is closed: the one to
-// pull new work with.
-func UntilDrain(ctx context.Context, drain <-chan struct{}) (context.Context, context.CancelFunc) {
-	ctx, cancel := context.WithCancel(ctx)
-	go func() {
-		select {
-		case <-drain:
-			cancel()
-		case <-ctx.Done():
-		}
-	}()
-	return ctx, cancel
-}
-
 // Jobs knows the contexts of the work that goes on, by job.
 type Jobs struct {
 	mu   sync.Mutex

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/reweave/reweave/pkg/fault"
+	"github.com/reweave/reweave/pkg/job"
 	"github.com/reweave/reweave/pkg/lifecycle"
 	"github.com/reweave/reweave/pkg/queue"
 	"github.com/reweave/reweave/pkg/queue/natsq"
@@ -56,6 +57,9 @@ func (s *service) record(ctx context.Context, t queue.Task, kind, detail string)
 // or elsewhere, and fails its job when that was tried often enough.
 func (s *service) failed(ctx context.Context, lease *natsq.Lease, t queue.Task, cause error) error {
 	class := fault.Of(cause)
+	if lost, ok := errors.AsType[*fault.Error](cause); ok && lost.Type == lostSegment {
+		return s.restore(ctx, lease, t, lost)
+	}
 	if class == fault.Retry {
 		// Something we depend on is in trouble, which is no fault of the task.
 		return errors.Join(s.record(ctx, t, queue.AttemptRelease, cause.Error()), lease.Return(ctx, time.Second))
@@ -90,4 +94,23 @@ func located(t queue.Task, err error) error {
 		out.Where = place(t)
 	}
 	return &out
+}
+
+// restore has a lost segment stored again. While its job is still being split nothing can
+// be done yet.
+func (s *service) restore(ctx context.Context, lease *natsq.Lease, t queue.Task, lost error) error {
+	if err := s.record(ctx, t, queue.AttemptRelease, lost.Error()); err != nil {
+		return err
+	}
+	j, err := s.env.Bus.Job(ctx, t.Job)
+	if err != nil {
+		return err
+	}
+	if j.State == job.Splitting {
+		return lease.Return(ctx, time.Second)
+	}
+	if err := lifecycle.Resplit(ctx, s.env.Bus, s.env.Store, t.Job, lost); err != nil {
+		return err
+	}
+	return lease.Ack(ctx)
 }

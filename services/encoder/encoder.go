@@ -19,13 +19,13 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
-	"golang.org/x/sync/errgroup"
 
 	"github.com/reweave/reweave/pkg/boot"
 	"github.com/reweave/reweave/pkg/chunk"
 	"github.com/reweave/reweave/pkg/fault"
 	"github.com/reweave/reweave/pkg/ffmpeg"
 	"github.com/reweave/reweave/pkg/queue"
+	"github.com/reweave/reweave/pkg/queue/natsq"
 	"github.com/reweave/reweave/pkg/worker"
 )
 
@@ -85,21 +85,20 @@ func Run(ctx context.Context, cfg Config, env boot.Env) error {
 	if err := s.introduce(ctx); err != nil {
 		return err
 	}
-	pull, stop := worker.UntilDrain(ctx, env.Drain)
-	defer stop()
-	g, gctx := errgroup.WithContext(ctx)
-	side, endSide := context.WithCancel(gctx)
-	defer endSide()
-	g.Go(func() error { return env.Bus.WatchCancel(side, s.jobs.Cancel) })
-	g.Go(func() error { s.announce(side); return nil })
-	var slots sync.WaitGroup
-	for range cfg.Slots {
-		slots.Add(1)
-		g.Go(func() error { defer slots.Done(); return s.loop(gctx, pull) })
-	}
-	go func() { slots.Wait(); endSide() }()
 	env.Ready("")
-	return g.Wait()
+	return worker.Pool[*natsq.Lease]{
+		Slots: cfg.Slots,
+		Next:  func(ctx context.Context) (*natsq.Lease, error) { return env.Bus.NextTask(ctx, s.builds) },
+		Handle: func(ctx context.Context, lease *natsq.Lease) {
+			s.busy.Add(1)
+			defer s.busy.Add(-1)
+			s.handle(ctx, lease)
+		},
+		Beside: []func(context.Context) error{
+			func(ctx context.Context) error { return env.Bus.WatchCancel(ctx, s.jobs.Cancel) },
+			func(ctx context.Context) error { s.announce(ctx); return nil },
+		},
+	}.Run(ctx, env.Drain)
 }
 
 // introduce finds out what this worker can do and makes it known.
@@ -169,25 +168,6 @@ func (s *service) now() queue.Worker {
 	}
 	slices.Sort(w.Tasks)
 	return w
-}
-
-// loop takes one task after another until pull ends.
-func (s *service) loop(ctx, pull context.Context) error {
-	for {
-		lease, err := s.env.Bus.NextTask(pull, s.builds)
-		if pull.Err() != nil {
-			if lease != nil {
-				return lease.Return(context.WithoutCancel(ctx), 0)
-			}
-			return nil
-		}
-		if err != nil {
-			return fmt.Errorf("take task: %w", err)
-		}
-		s.busy.Add(1)
-		s.handle(ctx, lease)
-		s.busy.Add(-1)
-	}
 }
 
 type metrics struct {

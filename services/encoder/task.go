@@ -2,11 +2,8 @@ package encoder
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -136,29 +133,18 @@ func (s *service) find(ctx context.Context, t queue.Task) (queue.Done, bool, err
 	}, true, nil
 }
 
+// lostSegment is the type of the problem that a stored segment is gone or damaged.
+const lostSegment = "lost-segment"
+
 // fetch copies the segment into a file and checks its digest.
 func (s *service) fetch(ctx context.Context, t queue.Task, file string) error {
-	r, _, err := s.env.Store.Get(ctx, t.Source)
-	if err != nil {
-		return fmt.Errorf("fetch segment: %w", err)
-	}
-	defer r.Close()
-	f, err := os.Create(file)
-	if err != nil {
-		return fmt.Errorf("fetch segment: %w", err)
-	}
-	defer f.Close()
-	h := sha256.New()
-	if _, err := io.Copy(io.MultiWriter(f, h), r); err != nil {
-		return fmt.Errorf("fetch segment: %w", err)
-	}
-	if got := hex.EncodeToString(h.Sum(nil)); got != t.SHA256 {
+	err := store.Fetch(ctx, s.env.Store, t.Source, t.SHA256, file)
+	if errors.Is(err, store.ErrDigest) || errors.Is(err, store.ErrNotFound) {
 		return &fault.Error{
-			Class: fault.Retry, Type: "corrupt-segment", Where: place(t),
-			Title: "the stored segment is not what was stored: its digest is " + got[:12] + "…, not " + t.SHA256[:12] + "…",
+			Class: fault.Retry, Type: lostSegment, Where: place(t), Title: "the stored segment is missing or damaged", Err: err,
 		}
 	}
-	return f.Close()
+	return err
 }
 
 // run encodes, and kills an encode that makes no progress.

@@ -3,11 +3,8 @@ package muxer
 import (
 	"context"
 	"crypto/rand"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -37,8 +34,8 @@ func (l *lostChunks) Error() string {
 func (w *work) chunk(ctx context.Context, id queue.TaskID, name string) (*os.File, error) {
 	d := w.done[id]
 	path := filepath.Join(w.dir, name)
-	err := w.fetch(ctx, store.ChunkKey(d.Key), d.SHA256, path)
-	if errors.Is(err, store.ErrNotFound) || errors.Is(err, errDigest) {
+	err := store.Fetch(ctx, w.env.Store, store.ChunkKey(d.Key), d.SHA256, path)
+	if errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrDigest) {
 		return nil, &lostChunks{tasks: []queue.TaskID{id}, why: err}
 	} else if err != nil {
 		return nil, err
@@ -50,33 +47,13 @@ func (w *work) chunk(ctx context.Context, id queue.TaskID, name string) (*os.Fil
 	return f, os.Remove(path)
 }
 
-var errDigest = errors.New("the content is not what was stored")
-
-// fetch copies an object into a file and checks its digest.
-func (w *work) fetch(ctx context.Context, key, sum, path string) error {
-	r, _, err := w.env.Store.Get(ctx, key)
-	if err != nil {
-		return fmt.Errorf("fetch %s: %w", key, err)
-	}
-	defer r.Close()
-	f, err := os.Create(path)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	h := sha256.New()
-	if _, err := io.Copy(io.MultiWriter(f, h), r); err != nil {
-		return fmt.Errorf("fetch %s: %w", key, err)
-	}
-	if hex.EncodeToString(h.Sum(nil)) != sum {
-		return fmt.Errorf("fetch %s: %w", key, errDigest)
-	}
-	return f.Close()
-}
-
 // files fetches all that goes beside the video.
 func (w *work) files(ctx context.Context, out string) (mux.Files, error) {
 	files := mux.Files{Out: out}
+	for i := range w.plan.Segments {
+		files.Packet += w.done[queue.Video(i)].Bytes
+	}
+	files.Packet /= int64(w.plan.Frames())
 	for i, a := range w.plan.Audio {
 		key, sum, ext := a.Object, a.Digest, a.Ext
 		if a.Key != "" {
@@ -84,20 +61,28 @@ func (w *work) files(ctx context.Context, out string) (mux.Files, error) {
 			key, sum, ext = store.ChunkKey(d.Key), d.SHA256, ".mp4"
 		}
 		path := filepath.Join(w.dir, fmt.Sprintf("audio%d%s", i, ext))
-		if err := w.fetch(ctx, key, sum, path); errors.Is(err, errDigest) || errors.Is(err, store.ErrNotFound) {
+		if err := store.Fetch(ctx, w.env.Store, key, sum, path); errors.Is(err, store.ErrDigest) || errors.Is(err, store.ErrNotFound) {
 			return files, &lostChunks{tasks: []queue.TaskID{queue.Audio(i)}, why: err}
 		} else if err != nil {
 			return files, err
 		}
-		files.Audio = append(files.Audio, path)
+		codec := a.Codec
+		if codec == "copy" {
+			codec = a.Stream.Codec
+		}
+		late, err := mux.Late(ctx, w.tool, w.job.Spec.Container, codec, path)
+		if err != nil {
+			return files, err
+		}
+		files.Audio, files.Late = append(files.Audio, path), append(files.Late, late)
 	}
 	if w.plan.Extra != "" {
 		files.Extra = filepath.Join(w.dir, "extra")
-		if err := w.fetch(ctx, w.plan.Extra, w.plan.ExtraSHA256, files.Extra); err != nil {
+		if err := store.Fetch(ctx, w.env.Store, w.plan.Extra, w.plan.ExtraSHA256, files.Extra); err != nil {
 			return files, &lostChunks{why: err}
 		}
 	}
-	if strings.TrimSpace(w.plan.Meta) != "" && w.job.Spec.Container != "ivf" {
+	if tells(w.plan.Meta) && w.job.Spec.Container != "ivf" {
 		files.Meta = filepath.Join(w.dir, "meta.txt")
 		if err := os.WriteFile(files.Meta, []byte(w.plan.Meta), 0o600); err != nil {
 			return files, err
@@ -106,13 +91,18 @@ func (w *work) files(ctx context.Context, out string) (mux.Files, error) {
 	return files, nil
 }
 
-// digest returns the SHA-256 and the size of what r holds and leaves it at its beginning.
-func digest(r io.ReadSeeker) (sum string, size int64, err error) {
-	h := sha256.New()
-	if size, err = io.Copy(h, r); err == nil {
-		_, err = r.Seek(0, io.SeekStart)
+// tells reports whether a text in ffmpeg's metadata format holds more than what the
+// source's container says of itself.
+func tells(meta string) bool {
+	for line := range strings.Lines(meta) {
+		name, _, _ := strings.Cut(strings.TrimSpace(line), "=")
+		switch name {
+		case "", ";FFMETADATA1", "major_brand", "minor_version", "compatible_brands", "encoder":
+		default:
+			return true
+		}
 	}
-	return hex.EncodeToString(h.Sum(nil)), size, err
+	return false
 }
 
 // newAttempt returns a name that no other attempt has.

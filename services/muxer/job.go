@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/reweave/reweave/pkg/job"
 	"github.com/reweave/reweave/pkg/lifecycle"
 	"github.com/reweave/reweave/pkg/mux"
@@ -63,9 +65,6 @@ func (s *service) mux(ctx context.Context, id string) error {
 	w.dir = dir
 	out := filepath.Join(dir, "deliverable."+j.Spec.Container)
 	if err := w.write(ctx, out); err != nil {
-		return err
-	}
-	if err := mux.Verify(ctx, s.tool, w.plan, out); err != nil {
 		return err
 	}
 	return w.publish(ctx, out)
@@ -185,7 +184,7 @@ func (w *work) publish(ctx context.Context, file string) error {
 		return err
 	}
 	defer f.Close()
-	sum, size, err := digest(f)
+	sum, size, err := store.Digest(f)
 	if err != nil {
 		return err
 	}
@@ -193,8 +192,8 @@ func (w *work) publish(ctx context.Context, file string) error {
 		Key: store.OutputKey(w.job.ID, attempt, name), SHA256: sum, Bytes: size,
 		Manifest: store.OutputKey(w.job.ID, attempt, "manifest.json"),
 	}
-	if err := w.env.Store.Put(ctx, o.Key, f, size, map[string]string{"sha256": sum}); err != nil {
-		return fmt.Errorf("store deliverable: %w", err)
+	if err := w.storeChecked(ctx, file, f, o); err != nil {
+		return err
 	}
 	m, err := w.manifest(o)
 	if err != nil {
@@ -221,6 +220,24 @@ func (w *work) publish(ctx context.Context, file string) error {
 	w.service.done.Inc()
 	w.service.frames.Add(float64(j.Frames))
 	return w.tell(ctx, j)
+}
+
+// storeChecked stores the deliverable while it is read back and compared with the plan.
+// Nobody knows of the stored object yet, so that one that fails the check is only swept.
+func (w *work) storeChecked(ctx context.Context, path string, f *os.File, o job.Output) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return mux.Verify(ctx, w.tool, w.plan, path) })
+	g.Go(func() error {
+		if err := w.env.Store.Put(ctx, o.Key, f, o.Bytes, map[string]string{"sha256": o.SHA256}); err != nil {
+			return fmt.Errorf("store deliverable: %w", err)
+		}
+		return nil
+	})
+	err := g.Wait()
+	if err != nil {
+		err = errors.Join(err, w.env.Store.Delete(context.WithoutCancel(ctx), o.Key))
+	}
+	return err
 }
 
 // tell tells that a job is done and sweeps up behind it.

@@ -11,15 +11,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
-	"golang.org/x/sync/errgroup"
 
 	"github.com/reweave/reweave/pkg/boot"
-	"github.com/reweave/reweave/pkg/fault"
 	"github.com/reweave/reweave/pkg/ffmpeg"
 	"github.com/reweave/reweave/pkg/lifecycle"
 	"github.com/reweave/reweave/pkg/queue/natsq"
@@ -48,7 +45,6 @@ type service struct {
 	cfg  Config
 	env  boot.Env
 	tool *ffmpeg.Tool
-	jobs worker.Jobs
 
 	done    prometheus.Counter
 	frames  prometheus.Counter
@@ -64,21 +60,34 @@ func Run(ctx context.Context, cfg Config, env boot.Env) error {
 	}
 	s := &service{cfg: cfg, env: env, tool: tool}
 	s.metrics()
-	pull, stop := worker.UntilDrain(ctx, env.Drain)
-	defer stop()
-	g, gctx := errgroup.WithContext(ctx)
-	side, endSide := context.WithCancel(gctx)
-	defer endSide()
-	g.Go(func() error { return env.Bus.WatchCancel(side, s.jobs.Cancel) })
-	g.Go(func() error { s.sweep(side); return nil })
-	var workers sync.WaitGroup
-	for range max(cfg.Jobs, 1) {
-		workers.Add(1)
-		g.Go(func() error { defer workers.Done(); return s.loop(gctx, pull) })
-	}
-	go func() { workers.Wait(); endSide() }()
+	jobs := &worker.Jobs{}
+	h := lifecycle.Handler{Bus: env.Bus, Store: env.Store, Log: env.Log, Jobs: jobs, Tries: maxTries}
 	env.Ready("")
-	return g.Wait()
+	return worker.Pool[*natsq.Lease]{
+		Slots: cfg.Jobs,
+		Next:  env.Bus.NextMux,
+		Handle: func(ctx context.Context, lease *natsq.Lease) {
+			start := time.Now()
+			if h.Handle(ctx, lease, s.make) {
+				s.seconds.Observe(time.Since(start).Seconds())
+			}
+		},
+		Beside: []func(context.Context) error{
+			func(ctx context.Context) error { return env.Bus.WatchCancel(ctx, jobs.Cancel) },
+			func(ctx context.Context) error { s.sweep(ctx); return nil },
+		},
+	}.Run(ctx, env.Drain)
+}
+
+// make makes a job's deliverable. Where chunks turn out to be lost, it has them made
+// again instead, and the job comes back.
+func (s *service) make(ctx context.Context, id string) error {
+	err := s.mux(ctx, id)
+	if lost, ok := errors.AsType[*lostChunks](err); ok {
+		s.env.Log.Warn("chunks are lost, they are made again", zap.String("job", id), zap.Error(err))
+		return s.redo(context.WithoutCancel(ctx), id, lost)
+	}
+	return err
 }
 
 func (s *service) metrics() {
@@ -96,60 +105,4 @@ func (s *service) metrics() {
 		Buckets: prometheus.ExponentialBuckets(0.1, 3, 10),
 	})
 	s.env.Metrics.MustRegister(s.done, s.frames, s.lost, s.seconds)
-}
-
-// loop takes one job after another until pull ends.
-func (s *service) loop(ctx, pull context.Context) error {
-	for {
-		lease, err := s.env.Bus.NextMux(pull)
-		if pull.Err() != nil {
-			if lease != nil {
-				return lease.Return(context.WithoutCancel(ctx), 0)
-			}
-			return nil
-		}
-		if err != nil {
-			return fmt.Errorf("take job: %w", err)
-		}
-		s.handle(ctx, lease)
-	}
-}
-
-// handle makes one deliverable and settles its lease.
-func (s *service) handle(ctx context.Context, lease *natsq.Lease) {
-	id := lease.JobID()
-	log := s.env.Log.With(zap.String("job", id))
-	start := time.Now()
-	jctx, done := s.jobs.Begin(ctx, id)
-	defer done()
-	stop := worker.Keep(jctx, lease, s.env.Bus.AckWait(), nil)
-	err := s.mux(jctx, id)
-	stop()
-	settle := context.WithoutCancel(ctx)
-	lost, isLost := errors.AsType[*lostChunks](err)
-	switch {
-	case err == nil:
-		s.seconds.Observe(time.Since(start).Seconds())
-		err = lease.Ack(settle)
-	case errors.Is(context.Cause(jctx), worker.ErrCancelled), errors.Is(err, natsq.ErrNoJob):
-		err = lease.Ack(settle)
-	case ctx.Err() != nil:
-		err = lease.Return(settle, 0)
-	case isLost:
-		log.Warn("chunks are lost, they are made again", zap.Error(err))
-		if err = s.redo(settle, id, lost); err == nil {
-			err = lease.Ack(settle)
-		}
-	case fault.Of(err) == fault.User, fault.Of(err) == fault.Permanent, lease.Delivered() >= maxTries:
-		log.Warn("job failed", zap.Error(err))
-		if err = lifecycle.Fail(settle, s.env.Bus, s.env.Store, id, err); err == nil {
-			err = lease.Ack(settle)
-		}
-	default:
-		log.Warn("try again later", zap.Error(err))
-		err = lease.Return(settle, time.Duration(lease.Delivered())*time.Second)
-	}
-	if err != nil {
-		log.Warn("settle job", zap.Error(err)) // its message comes back when the lease ends
-	}
 }

@@ -7,11 +7,9 @@ import (
 
 	"go.uber.org/zap"
 
-	"github.com/reweave/reweave/pkg/fault"
 	"github.com/reweave/reweave/pkg/job"
 	"github.com/reweave/reweave/pkg/lifecycle"
 	"github.com/reweave/reweave/pkg/queue"
-	"github.com/reweave/reweave/pkg/queue/natsq"
 	"github.com/reweave/reweave/pkg/store"
 )
 
@@ -33,23 +31,7 @@ func (s *service) redo(ctx context.Context, id string, lost *lostChunks) error {
 			return err
 		}
 	}
-	j, err := s.env.Bus.UpdateJob(ctx, id, func(j *job.Job) error {
-		if j.State.Final() {
-			return natsq.ErrUnchanged
-		}
-		j.State, j.Plan, j.Chunks.Total = job.Splitting, "", 0
-		return nil
-	})
-	if err != nil || j.State != job.Splitting {
-		return err
-	}
-	if job.KindOf(j.Spec.Source) == job.Stdin {
-		return lifecycle.Fail(ctx, s.env.Bus, s.env.Store, id, &fault.Error{
-			Class: fault.Permanent, Type: "lost-chunks", Title: "stored chunks were lost", Err: lost,
-			Hint: "standard input can't be read again: run the command again, and all other chunks are reused",
-		})
-	}
-	return s.env.Bus.EnqueueSplit(ctx, j.Spec.Class, id)
+	return lifecycle.Resplit(ctx, s.env.Bus, s.env.Store, id, lost)
 }
 
 // idle is how long a job may be without a change before the sweep looks at it.

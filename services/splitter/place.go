@@ -3,8 +3,6 @@ package splitter
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -48,6 +46,12 @@ func newPlacer(w *work, g *errgroup.Group) *placer {
 // add takes the next segments. oldest is the oldest packet that later ones may carry.
 func (p *placer) add(ctx context.Context, segments []split.Segment, oldest int) error {
 	for _, s := range segments {
+		if s.Doubtful {
+			var err error
+			if s, err = p.trim(ctx, s); err != nil {
+				return err
+			}
+		}
 		select {
 		case p.slots <- struct{}{}:
 		case <-ctx.Done():
@@ -73,19 +77,23 @@ func (p *placer) add(ctx context.Context, segments []split.Segment, oldest int) 
 	return nil
 }
 
-// place handles segment number i, whose first frame is number start.
-func (p *placer) place(ctx context.Context, i, start int, s split.Segment) error {
+// file lays out the segment's file.
+func (p *placer) file(s split.Segment) *matroska.Segment {
 	packets := make([]matroska.Packet, len(s.Carried))
 	for k, n := range s.Carried {
 		packets[k] = p.w.spool.Packet(n)
 		packets[k].Rank = s.Ranks[k]
 	}
-	file := matroska.NewSegment(p.track, packets)
-	h := sha256.New()
-	if _, err := io.Copy(h, file.Open()); err != nil {
+	return matroska.NewSegment(p.track, packets)
+}
+
+// place handles segment number i, whose first frame is number start.
+func (p *placer) place(ctx context.Context, i, start int, s split.Segment) error {
+	file := p.file(s)
+	digest, _, err := store.Digest(file.Open())
+	if err != nil {
 		return fmt.Errorf("digest segment %d: %w", i, err)
 	}
-	digest := hex.EncodeToString(h.Sum(nil))
 	key := chunk.Key(digest, s.First, len(s.PTS), p.w.plan.Recipe)
 	t := queue.Task{
 		Job: p.w.job.ID, ID: queue.Video(i), Class: p.w.job.Spec.Class, Window: p.w.window,

@@ -1,10 +1,8 @@
 package splitter
 
 import (
-	"bytes"
 	"context"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 	"time"
@@ -21,11 +19,7 @@ import (
 
 // prepare looks at the source, refuses what can't be done, and settles the recipe.
 func (w *work) prepare(ctx context.Context) (err error) {
-	var head io.Reader
-	if w.src.Input.Path == "" {
-		head = bytes.NewReader(w.src.Head)
-	}
-	if w.info, err = w.tool.Probe(ctx, w.src.Input, head); err != nil {
+	if w.info, err = w.tool.Probe(ctx, w.src.Input, w.src.Head); err != nil {
 		return err
 	}
 	notes, err := mux.Check(w.job.Spec, w.info)

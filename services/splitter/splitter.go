@@ -10,18 +10,13 @@ package splitter
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
-	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"go.uber.org/zap"
-	"golang.org/x/sync/errgroup"
 
 	"github.com/reweave/reweave/pkg/boot"
-	"github.com/reweave/reweave/pkg/fault"
 	"github.com/reweave/reweave/pkg/ffmpeg"
 	"github.com/reweave/reweave/pkg/lifecycle"
 	"github.com/reweave/reweave/pkg/queue/natsq"
@@ -57,7 +52,6 @@ type service struct {
 	env  boot.Env
 	tool *ffmpeg.Tool
 	open *source.Opener
-	jobs worker.Jobs
 
 	segments prometheus.Counter
 	bytes    prometheus.Counter
@@ -74,19 +68,22 @@ func Run(ctx context.Context, cfg Config, env boot.Env) error {
 	s := &service{cfg: cfg, env: env, tool: tool}
 	s.open = &source.Opener{Store: env.Store, HTTP: source.GuardedClient(), Stdin: cfg.Stdin, LocalPaths: cfg.LocalPaths}
 	s.metrics()
-	pull, stop := worker.UntilDrain(ctx, env.Drain)
-	defer stop()
-	g, gctx := errgroup.WithContext(ctx)
-	watch, unwatch := context.WithCancel(gctx)
-	g.Go(func() error { return env.Bus.WatchCancel(watch, s.jobs.Cancel) })
-	var workers sync.WaitGroup
-	for range max(cfg.Jobs, 1) {
-		workers.Add(1)
-		g.Go(func() error { defer workers.Done(); return s.loop(gctx, pull) })
-	}
-	go func() { workers.Wait(); unwatch() }()
+	jobs := &worker.Jobs{}
+	h := lifecycle.Handler{Bus: env.Bus, Store: env.Store, Log: env.Log, Jobs: jobs, Tries: maxTries}
 	env.Ready("")
-	return g.Wait()
+	return worker.Pool[*natsq.Lease]{
+		Slots: cfg.Jobs,
+		Next:  env.Bus.NextSplit,
+		Handle: func(ctx context.Context, lease *natsq.Lease) {
+			start := time.Now()
+			if h.Handle(ctx, lease, func(ctx context.Context, id string) error { return s.split(ctx, id, lease.Delivered() > 1) }) {
+				s.seconds.Observe(time.Since(start).Seconds())
+			}
+		},
+		Beside: []func(context.Context) error{
+			func(ctx context.Context) error { return env.Bus.WatchCancel(ctx, jobs.Cancel) },
+		},
+	}.Run(ctx, env.Drain)
 }
 
 func (s *service) metrics() {
@@ -104,53 +101,4 @@ func (s *service) metrics() {
 		Buckets: prometheus.ExponentialBuckets(0.1, 3, 10),
 	})
 	s.env.Metrics.MustRegister(s.segments, s.bytes, s.reused, s.seconds)
-}
-
-// loop takes one job after another until pull ends.
-func (s *service) loop(ctx, pull context.Context) error {
-	for {
-		lease, err := s.env.Bus.NextSplit(pull)
-		if pull.Err() != nil {
-			if lease != nil {
-				return lease.Return(context.WithoutCancel(ctx), 0)
-			}
-			return nil
-		}
-		if err != nil {
-			return fmt.Errorf("take job: %w", err)
-		}
-		s.handle(ctx, lease)
-	}
-}
-
-// handle works on one job and settles its lease.
-func (s *service) handle(ctx context.Context, lease *natsq.Lease) {
-	log := s.env.Log.With(zap.String("job", lease.JobID()))
-	start := time.Now()
-	jctx, done := s.jobs.Begin(ctx, lease.JobID())
-	defer done()
-	stop := worker.Keep(jctx, lease, s.env.Bus.AckWait(), nil)
-	err := s.split(jctx, lease.JobID(), lease.Delivered() > 1)
-	stop()
-	settle := context.WithoutCancel(ctx)
-	switch {
-	case err == nil:
-		s.seconds.Observe(time.Since(start).Seconds())
-		err = lease.Ack(settle)
-	case errors.Is(context.Cause(jctx), worker.ErrCancelled):
-		err = lease.Ack(settle)
-	case ctx.Err() != nil:
-		err = lease.Return(settle, 0)
-	case fault.Of(err) == fault.User, fault.Of(err) == fault.Permanent, lease.Delivered() >= maxTries:
-		log.Warn("job failed", zap.Error(err))
-		if err = lifecycle.Fail(settle, s.env.Bus, s.env.Store, lease.JobID(), err); err == nil {
-			err = lease.Ack(settle)
-		}
-	default:
-		log.Warn("try again later", zap.Error(err))
-		err = lease.Return(settle, time.Duration(lease.Delivered())*time.Second)
-	}
-	if err != nil {
-		log.Warn("settle job", zap.Error(err)) // its message comes back when the lease ends
-	}
 }

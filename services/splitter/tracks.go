@@ -2,10 +2,7 @@ package splitter
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
-	"io"
 	"os"
 	"slices"
 	"strconv"
@@ -124,6 +121,9 @@ func (w *work) placeTracks(ctx context.Context) error {
 func (w *work) placeAudio(ctx context.Context, i int) error {
 	a := &w.plan.Audio[i]
 	file := w.tracks.audio[i]
+	if err := w.startOf(ctx, a, file); err != nil {
+		return err
+	}
 	if a.Codec == "copy" {
 		sum, err := w.putFile(ctx, file, func(sum string) string { return store.SegmentKey(w.job.ID, sum) })
 		a.Digest, a.Object = sum, store.SegmentKey(w.job.ID, sum)
@@ -134,7 +134,7 @@ func (w *work) placeAudio(ctx context.Context, i int) error {
 		return err
 	}
 	defer f.Close()
-	sum, size, err := digest(f)
+	sum, size, err := store.Digest(f)
 	if err != nil {
 		return err
 	}
@@ -152,6 +152,17 @@ func (w *work) placeAudio(ctx context.Context, i int) error {
 	return err
 }
 
+// startOf finds out when the track in file, which has the source's clock, begins. MP4
+// tells by its edit list; Matroska moves what begins before 0, so there the source's
+// own word counts.
+func (w *work) startOf(ctx context.Context, a *plan.Audio, file string) (err error) {
+	a.Start = float64(a.Stream.Start) * a.Stream.TimeBase.Float()
+	if a.Ext != ".mka" {
+		a.Start, err = w.tool.StartOf(ctx, file)
+	}
+	return err
+}
+
 // putFile stores a file under the key that its digest gives it.
 func (w *work) putFile(ctx context.Context, file string, key func(sum string) string) (sum string, err error) {
 	f, err := os.Open(file)
@@ -159,18 +170,9 @@ func (w *work) putFile(ctx context.Context, file string, key func(sum string) st
 		return "", err
 	}
 	defer f.Close()
-	sum, size, err := digest(f)
+	sum, size, err := store.Digest(f)
 	if err != nil {
 		return "", err
 	}
 	return sum, w.env.Store.Put(ctx, key(sum), f, size, nil)
-}
-
-// digest returns the SHA-256 of what r holds and leaves it at its beginning.
-func digest(r io.ReadSeeker) (sum string, size int64, err error) {
-	h := sha256.New()
-	if size, err = io.Copy(h, r); err == nil {
-		_, err = r.Seek(0, io.SeekStart)
-	}
-	return hex.EncodeToString(h.Sum(nil)), size, err
 }

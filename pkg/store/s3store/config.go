@@ -53,8 +53,8 @@ func (c Config) client(setting, endpoint string) (*minio.Core, error) {
 	}
 	transport.ResponseHeaderTimeout = headerTimeout
 	if c.CA != "" {
-		pool, err := authorities(c.CA)
-		if err != nil {
+		var pool *x509.CertPool
+		if pool, err = authorities(c.CA); err != nil {
 			return nil, err
 		}
 		if transport.TLSClientConfig != nil {

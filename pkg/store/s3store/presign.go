@@ -66,8 +66,10 @@ func (s *Store) CompleteMultipart(ctx context.Context, key, uploadID string, eta
 	_, err := s.core.CompleteMultipartUpload(ctx, s.bucket, s.prefix+key, uploadID, parts, minio.PutObjectOptions{})
 	switch code := minio.ToErrorResponse(err).Code; code {
 	case "InvalidPart", "InvalidPartOrder", "EntityTooSmall", "MalformedXML":
-		return &fault.Error{Class: fault.User, Type: "invalid-part", Where: "upload of " + key, Title: "the parts don't make an object",
-			Hint: "send every part but the last with at least 5 MiB, and the ETags that came back, in order", Err: err}
+		return &fault.Error{
+			Class: fault.User, Type: "invalid-part", Where: "upload of " + key, Title: "the parts don't make an object",
+			Hint: "send every part but the last with at least 5 MiB, and the ETags that came back, in order", Err: err,
+		}
 	}
 	return classify(ctx, "complete upload of", key, err)
 }

@@ -15,6 +15,9 @@ import (
 const (
 	// partSize is the size of a part, and the most an upload holds in memory.
 	partSize = 16 << 20
+	// wholeSize is the most that a single PUT stores of what can be read again: it is
+	// sent from where it lies, and joining parts would cost the server a copy.
+	wholeSize = 256 << 20
 	// maxParts is how many parts S3 allows.
 	maxParts = 10_000
 	// headSize is how much of a stream of unknown size is read to see whether it is
@@ -42,7 +45,7 @@ func (s *Store) Put(ctx context.Context, key string, r io.Reader, size int64, me
 		}
 		return s.putParts(ctx, key, io.MultiReader(bytes.NewReader(head), r), -1, meta)
 	}
-	if size <= partSize {
+	if seeker, _ := seekable(r); size <= partSize || seeker != nil && size <= wholeSize {
 		return s.putWhole(ctx, key, r, size, meta)
 	}
 	return s.putParts(ctx, key, r, size, meta)
@@ -58,7 +61,7 @@ func emptyObject(key string) error {
 func (s *Store) putWhole(ctx context.Context, key string, r io.Reader, size int64, meta map[string]string) error {
 	seeker, start := seekable(r)
 	for n := 0; ; n++ {
-		err := s.upload(ctx, key, io.LimitReader(r, size), size, meta)
+		err := s.upload(ctx, key, io.LimitReader(r, size), size, meta, true)
 		if err == nil || fault.Of(err) != fault.Retry || seeker == nil || n == attempts-1 {
 			return err
 		}
@@ -77,16 +80,18 @@ func (s *Store) putParts(ctx context.Context, key string, r io.Reader, size int6
 	if size > 0 {
 		r = io.LimitReader(r, size)
 	}
-	return s.upload(ctx, key, r, size, meta)
+	return s.upload(ctx, key, r, size, meta, false)
 }
 
-func (s *Store) upload(ctx context.Context, key string, r io.Reader, size int64, meta map[string]string) error {
+func (s *Store) upload(ctx context.Context, key string, r io.Reader, size int64, meta map[string]string, whole bool) error {
 	// onlyReader hides Seek, ReadAt and Close, which the client would use otherwise.
 	src := &onlyReader{r: r, size: size}
 	_, err := s.core.Client.PutObject(ctx, s.bucket, s.prefix+key, src, size, minio.PutObjectOptions{
 		UserMetadata: meta,
 		PartSize:     partSizeFor(size),
-		NumThreads:   1,
+		// With it, one PUT of any size.
+		DisableMultipart: whole,
+		NumThreads:       1,
 		// Checked by CRC32C instead, which is faster and holds end to end.
 		DisableContentSha256: true,
 		Checksum:             minio.ChecksumCRC32C,

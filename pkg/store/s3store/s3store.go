@@ -101,8 +101,10 @@ func (s *Store) Check(ctx context.Context) error {
 		return classify(ctx, "find bucket of", s.bucket, err)
 	}
 	if !there {
-		return &fault.Error{Class: fault.Permanent, Type: "store-no-bucket", Where: "bucket " + s.bucket,
-			Title: "the bucket is gone", Hint: "create it, or restart the service, which does"}
+		return &fault.Error{
+			Class: fault.Permanent, Type: "store-no-bucket", Where: "bucket " + s.bucket,
+			Title: "the bucket is gone", Hint: "create it, or restart the service, which does",
+		}
 	}
 	return nil
 }

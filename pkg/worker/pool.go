@@ -1,0 +1,77 @@
+package worker
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// Returner is a lease that can be handed back.
+type Returner interface {
+	Return(ctx context.Context, delay time.Duration) error
+}
+
+// Pool pulls work and does it, several pieces at once.
+type Pool[L Returner] struct {
+	// Slots is how many pieces are done at once.
+	Slots int
+	// Next blocks until there is work, or ctx ends.
+	Next func(ctx context.Context) (L, error)
+	// Handle does one piece and settles its lease.
+	Handle func(ctx context.Context, lease L)
+	// Beside runs as long as work is done: watching for news, sweeping. Each ends when
+	// its context does.
+	Beside []func(ctx context.Context) error
+}
+
+// Run works until drain is closed and the work in hand is done, or until ctx ends.
+func (p Pool[L]) Run(ctx context.Context, drain <-chan struct{}) error {
+	pull, stop := untilDrain(ctx, drain)
+	defer stop()
+	g, gctx := errgroup.WithContext(ctx)
+	side, endSide := context.WithCancel(gctx)
+	defer endSide()
+	for _, f := range p.Beside {
+		g.Go(func() error { return f(side) })
+	}
+	var slots sync.WaitGroup
+	for range max(p.Slots, 1) {
+		slots.Add(1)
+		g.Go(func() error { defer slots.Done(); return p.loop(gctx, pull) })
+	}
+	go func() { slots.Wait(); endSide() }()
+	return g.Wait()
+}
+
+// loop takes one piece of work after another until pull ends.
+func (p Pool[L]) loop(ctx, pull context.Context) error {
+	for {
+		lease, err := p.Next(pull)
+		switch {
+		case err == nil && pull.Err() != nil:
+			return lease.Return(context.WithoutCancel(ctx), 0)
+		case pull.Err() != nil:
+			return nil
+		case err != nil:
+			return fmt.Errorf("take work: %w", err)
+		}
+		p.Handle(ctx, lease)
+	}
+}
+
+// untilDrain returns a context that ends with ctx or when drain is closed: the one to
+// pull new work with.
+func untilDrain(ctx context.Context, drain <-chan struct{}) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(ctx)
+	go func() {
+		select {
+		case <-drain:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	return ctx, cancel
+}

@@ -1,0 +1,51 @@
+package splitter
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/reweave/reweave/pkg/chunk"
+	"github.com/reweave/reweave/pkg/fault"
+	"github.com/reweave/reweave/pkg/split"
+)
+
+// trim decodes the first segment of a source that begins in the middle of a GOP, and
+// leaves out of it the frames that do not come out, as a decoder of the whole source
+// leaves them out. The deliverable then begins where the source can be seen.
+func (p *placer) trim(ctx context.Context, s split.Segment) (split.Segment, error) {
+	path := filepath.Join(p.w.dir, "head.mkv")
+	f, err := os.Create(path)
+	if err != nil {
+		return s, fmt.Errorf("look at the beginning: %w", err)
+	}
+	_, err = io.Copy(f, p.file(s).Open())
+	if cerr := f.Close(); err == nil {
+		err = cerr
+	}
+	if err != nil {
+		return s, fmt.Errorf("look at the beginning: %w", err)
+	}
+	defer os.Remove(path)
+	shown, err := chunk.Decodable(ctx, p.w.tool, path)
+	if err != nil {
+		return s, fmt.Errorf("look at the beginning: %w", err)
+	}
+	lost := 0
+	for lost < len(s.PTS) && !slices.Contains(shown, s.First+lost) {
+		lost++
+	}
+	if lost == len(s.PTS) {
+		return s, fault.Userf("damaged-source", p.w.src.Input.Name, "nothing of its beginning can be decoded",
+			"cut it at a keyframe first")
+	}
+	if lost > 0 {
+		p.w.plan.Notes = append(p.w.plan.Notes, fmt.Sprintf(
+			"the source begins in the middle of a GOP: its first %d frames can't be decoded", lost))
+	}
+	s.First, s.PTS = s.First+lost, s.PTS[lost:]
+	return s, nil
+}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -51,6 +52,28 @@ func TestEncodeTwiceEncodesOnce(t *testing.T) {
 	left, err := filepath.Glob(filepath.Join(dir, ".*"))
 	if err != nil || len(left) > 0 {
 		t.Errorf("left behind: %q, %v", left, err)
+	}
+	onlyChunks(t, filepath.Join(dir, "data", "objects", "reweave"))
+}
+
+// onlyChunks finds what the store holds besides chunks, plans and manifests.
+func onlyChunks(t *testing.T, bucket string) {
+	t.Helper()
+	chunks := 0
+	err := filepath.WalkDir(bucket, func(path string, e fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case e.IsDir():
+		case strings.HasPrefix(path, filepath.Join(bucket, "chunks")):
+			chunks++
+		case filepath.Ext(path) != ".json":
+			t.Errorf("the store still holds %s", path)
+		}
+		return nil
+	})
+	if err != nil || chunks == 0 {
+		t.Errorf("%d chunks in the store, %v", chunks, err)
 	}
 }
 

@@ -75,6 +75,30 @@ func TestServeWithoutAPIAnswersForHealth(t *testing.T) {
 	}
 }
 
+// TestServicesJoinAServer runs the encoder in a process of its own.
+func TestServicesJoinAServer(t *testing.T) {
+	dir := t.TempDir()
+	clip(t, filepath.Join(dir, "in.mkv"))
+	s := command(t, dir, "serve", "--only", "api,splitter,muxer", "--listen", "127.0.0.1:0", "--nats-listen", "127.0.0.1:0", "--data", "data").start()
+	s.await(&s.stdout, "join.env\n")
+	settings := strings.Fields(content(t, filepath.Join(dir, "data", "join.env")))
+	w := command(t, dir, "serve", "--only", "encoder", "--listen", "127.0.0.1:0")
+	w.Env = append(w.Env, settings...)
+	w.start().await(&w.stdout, "reweave answers for its health")
+	url, _, _ := strings.Cut(strings.TrimPrefix(s.stdout.String(), "reweave serves at "), "\n")
+	c := command(t, dir, "encode", "in.mkv", "-o", "out.mp4", "--server", url, "--preset", "ultrafast")
+	if code := c.run(); code != 0 || !strings.Contains(c.stderr.String(), "uploading in.mkv: 100 %") {
+		t.Errorf("exit code %d: %s%s\nserver: %s\nworker: %s", code, &c.stdout, &c.stderr, &s.stderr, &w.stderr)
+	}
+	for _, p := range []*child{w, s} {
+		p.signal(syscall.SIGTERM)
+		if code := p.exit(); code != 0 {
+			t.Errorf("%q: exit code %d: %s", p.Args, code, &p.stderr)
+		}
+	}
+	gone(t, dir)
+}
+
 func status(t *testing.T, url string) int {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)

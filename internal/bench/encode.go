@@ -43,13 +43,13 @@ func ffmpegVersion() string {
 }
 
 // source makes the film that is encoded, unless one was given: 1080p at 30000/1001 with
-// moving texture and noise, in H.264 with a keyframe every two seconds.
+// moving shapes and a little noise, in H.264 with a keyframe every two seconds.
 func (b *bench) source(ctx context.Context) error {
 	if b.input != "" {
 		return nil
 	}
 	b.input = filepath.Join(b.dir, "source.mp4")
-	film := "mandelbrot=size=1920x1080:rate=30000/1001:maxiter=200,noise=alls=6:allf=t,format=yuv420p"
+	film := "testsrc2=size=1920x1080:rate=30000/1001,noise=alls=2:allf=t,format=yuv420p"
 	_, _, err := ffmpeg(ctx, "-f", "lavfi", "-i", film, "-t", strconv.Itoa(b.seconds),
 		"-c:v", "libx264", "-preset", "veryfast", "-crf", "20", "-g", "60", b.input)
 	return err

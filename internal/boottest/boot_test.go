@@ -68,13 +68,13 @@ func run(t *testing.T, kind string, env ...string) (*exec.Cmd, string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { stack.Close() }) //nolint:errcheck // a test's
+	t.Cleanup(func() { stack.Close() })
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	addr := l.Addr().String()
-	l.Close() //nolint:errcheck // only its number is wanted
+	l.Close()
 	s3 := stack.S3()
 	cmd := exec.CommandContext(t.Context(), os.Args[0])
 	cmd.Env = append(os.Environ(), childEnv+"="+kind, "REWEAVE_HTTP_LISTEN="+addr, "REWEAVE_NATS_URL="+stack.NATSURL(),
@@ -92,7 +92,7 @@ func ready(url string) string {
 	if err != nil {
 		return err.Error()
 	}
-	defer r.Body.Close() //nolint:errcheck // a test's
+	defer r.Body.Close()
 	b, _ := io.ReadAll(r.Body)
 	return fmt.Sprintf("%d %s", r.StatusCode, b)
 }

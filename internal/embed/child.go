@@ -62,6 +62,31 @@ func serveChild(stdin io.Reader) error {
 	if err := json.Unmarshal(line, &o); err != nil {
 		return fmt.Errorf("read order: %w", err)
 	}
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	go func() {
+		_, _ = io.Copy(io.Discard, in) // its end is all it says
+		time.AfterFunc(childStop, func() { os.Exit(0) })
+		cancel()
+	}()
+	return serve(ctx, o)
+}
+
+// ServeS3 makes this process an S3 server for the objects in dir, until ctx ends. It
+// changes the working directory of the process, so nothing else may run in it.
+func ServeS3(ctx context.Context, addr, dir, accessKey, secretKey string) error {
+	root, err := filepath.Abs(dir)
+	if err == nil {
+		err = os.MkdirAll(root, 0o700)
+	}
+	if err != nil {
+		return dirFault(dir, err)
+	}
+	return serve(ctx, order{Root: root, Addr: addr, Creds: credentials{accessKey, secretKey}})
+}
+
+// serve runs the server until ctx ends.
+func serve(ctx context.Context, o order) error {
 	if err := sweep(o.Root, time.Now()); err != nil {
 		fmt.Fprintln(os.Stderr, "sweep stale uploads:", err) // they cost space only
 	}
@@ -73,13 +98,6 @@ func serveChild(stdin io.Reader) error {
 	if err != nil {
 		return fmt.Errorf("open %s: %w", o.Root, err)
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel()
-	go func() {
-		_, _ = io.Copy(io.Discard, in) // its end is all it says
-		time.AfterFunc(childStop, func() { os.Exit(0) })
-		cancel()
-	}()
 	return embedgw.RunVersityGW(ctx, backend, &embedgw.Config{
 		RootUserAccess: o.Creds.AccessKey, RootUserSecret: o.Creds.SecretKey, Region: region,
 		Ports:          []string{o.Addr},

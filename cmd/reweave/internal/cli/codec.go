@@ -2,9 +2,6 @@ package cli
 
 import (
 	"context"
-	"fmt"
-	"os/exec"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -13,29 +10,13 @@ import (
 	"github.com/reweave/reweave/pkg/job"
 )
 
-var encoderLine = regexp.MustCompile(`(?m)^ [VA]\S{5} +(\S+)`)
-
 // listEncoders returns those of [ffmpeg.Names] that this machine's ffmpeg says it has.
 func listEncoders(ctx context.Context) ([]string, error) {
-	path, err := exec.LookPath("ffmpeg")
+	tool, err := ffmpeg.Find(ctx)
 	if err != nil {
-		return nil, fault.Userf("no-ffmpeg", "PATH", "ffmpeg was not found", "install it, for example with: apt-get install ffmpeg")
+		return nil, err
 	}
-	out, err := exec.CommandContext(ctx, path, "-hide_banner", "-encoders").Output()
-	if err != nil {
-		return nil, fmt.Errorf("ask ffmpeg for its encoders: %w", err)
-	}
-	return parseEncoders(string(out)), nil
-}
-
-func parseEncoders(list string) []string {
-	var have []string
-	for _, m := range encoderLine.FindAllStringSubmatch(list, -1) {
-		if slices.Contains(ffmpeg.Names, m[1]) {
-			have = append(have, m[1])
-		}
-	}
-	return have
+	return tool.Listed(), nil
 }
 
 // haveCodec refuses a Spec that this machine's ffmpeg can't encode, and names what it

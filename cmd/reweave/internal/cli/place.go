@@ -13,8 +13,8 @@ import (
 	"github.com/reweave/reweave/internal/embed"
 	"github.com/reweave/reweave/pkg/boot"
 	"github.com/reweave/reweave/pkg/client"
-	"github.com/reweave/reweave/pkg/job"
 	"github.com/reweave/reweave/pkg/fault"
+	"github.com/reweave/reweave/pkg/job"
 )
 
 // onServer has the job done by a server, and cancels it there when the run is

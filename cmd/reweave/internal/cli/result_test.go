@@ -145,11 +145,7 @@ func TestWhileLocked(t *testing.T) {
 	}
 }
 
-func TestParseEncoders(t *testing.T) {
-	list := " V..... = Video\n ------\n V....D libx264              libx264 H.264\n V....D libx264rgb           x\n A....D aac                  AAC\n V....D mpeg4 x\n"
-	if got := parseEncoders(list); !slices.Equal(got, []string{"libx264", "aac"}) {
-		t.Errorf("got %q", got)
-	}
+func TestLacks(t *testing.T) {
 	err := lacks("unsupported-codec", "--codec", "librav1e", []string{"libx264", "libx265"})
 	if want := "--codec: this ffmpeg has no librav1e (use libx264, libx265)"; err.Error() != want {
 		t.Errorf("got %q, want %q", err, want)

@@ -80,7 +80,7 @@ hash of what it was made from, and so never encodes the same thing twice.`,
 	root.AddCommand(
 		a.encodeCommand(), a.serveCommand(), a.submitCommand(),
 		a.listCommand(), a.showCommand(), a.watchCommand(), a.cancelCommand(), a.getCommand(),
-		a.workersCommand(), a.versionCommand(), a.s3Command(), a.configCommand(),
+		a.workersCommand(), a.versionCommand(), a.s3Command(), a.healthcheckCommand(), a.configCommand(),
 	)
 	return root
 }

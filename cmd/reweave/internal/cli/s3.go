@@ -6,6 +6,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/reweave/reweave/internal/embed"
+	"github.com/reweave/reweave/pkg/boot"
 	"github.com/reweave/reweave/pkg/fault"
 )
 
@@ -36,5 +38,23 @@ func (a *app) serveS3(ctx context.Context, listen, data string) error {
 	if err := checkAddress("--listen", listen, true); err != nil {
 		return err
 	}
-	return serveObjects(ctx, listen, data, access, secret)
+	return embed.ServeS3(ctx, listen, data, access, secret)
+}
+
+// healthcheckCommand asks a server whether it is well: for containers, which have no
+// other program to ask with.
+func (a *app) healthcheckCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:    "healthcheck [URL]",
+		Short:  "Ask a health address and end with 0 when it answers well",
+		Hidden: true,
+		Args:   cobra.MaximumNArgs(1),
+		RunE: a.does(func(_ context.Context, _ *cobra.Command, args []string) error {
+			url := "http://127.0.0.1:9090/readyz"
+			if len(args) == 1 {
+				url = args[0]
+			}
+			return boot.CheckURL(url)
+		}),
+	}
 }

@@ -203,11 +203,12 @@ func (s *server) serve(ctx, hard context.Context, n *node.Node, kill func()) err
 		if url := n.URL(); url != "" {
 			stack.Publish(url)
 		}
-		if url := stack.NATSURL(); url != "" {
-			s.options.Log.Info("NATS is open to others", zap.String("address", s.options.NATSListen))
-		}
 	}
-	if err := s.tell(n.URL()); err != nil {
+	join, err := n.WriteJoin()
+	if err != nil {
+		return err
+	}
+	if err := s.tell(n.URL(), join); err != nil {
 		return err
 	}
 	select {
@@ -224,15 +225,17 @@ func (s *server) serve(ctx, hard context.Context, n *node.Node, kill func()) err
 	return nil
 }
 
-// tell prints where the server is.
-func (s *server) tell(url string) error {
+// tell prints where the server is, and how others join it.
+func (s *server) tell(url, join string) error {
+	var lines []string
 	if url != "" {
-		if err := s.printf("reweave serves at %s\n", url); err != nil {
-			return err
-		}
+		lines = append(lines, "reweave serves at "+url)
 	}
-	if s.says == "" {
-		return nil
+	if s.says != "" {
+		lines = append(lines, s.says)
 	}
-	return s.printf("%s\n", s.says)
+	if join != "" {
+		lines = append(lines, "other services join with the settings in "+join)
+	}
+	return s.printf("%s\n", strings.Join(lines, "\n"))
 }

@@ -49,7 +49,9 @@ func (p *plain) Transfer(what string, done, total int64) {
 	if fresh {
 		p.transfer, p.shown = what, 0
 	}
-	if fresh || p.due(percent) || percent == 100 && p.shown < 100 {
+	// Most transfers take a moment: their steps are not worth a line each.
+	step := p.due(percent) && p.now().Sub(p.shownAt) >= time.Second
+	if fresh || step || percent == 100 && p.shown < 100 {
 		p.mark(percent)
 		p.line(fmt.Sprintf("%s: %d %% (%s of %s)", what, percent, FormatBytes(done), FormatBytes(total)))
 	}

@@ -31,7 +31,7 @@ func main() {
 // bench is one run of the benchmark.
 type bench struct {
 	dir     string // temporary files
-	bin     string // where the programs lie: reweave, api, splitter, encoder, muxer
+	bin     string // where the programs lie: reweave, reweave-api, …
 	input   string
 	seconds int
 	hours   float64

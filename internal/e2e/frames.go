@@ -1,0 +1,65 @@
+package e2e
+
+import (
+	"math/big"
+	"testing"
+
+	"github.com/reweave/reweave/internal/testenv"
+	"github.com/reweave/reweave/pkg/media"
+)
+
+// Exact is the tolerance of none at all.
+var Exact = media.Rational{Num: 0, Den: 1}
+
+// SameFrames fails the test unless got has the frames of want: as many, each with the
+// same pixels, and each at the same time after the first one, as exact fractions of a
+// second that may differ by no more than within.
+func SameFrames(t testing.TB, want, got []testenv.Frame, within media.Rational) {
+	t.Helper()
+	if len(got) != len(want) {
+		t.Errorf("got %d frames, want %d", len(got), len(want))
+	}
+	pixels, times, limit := 0, 0, rat(within.Num, within)
+	for i := range min(len(got), len(want)) {
+		if got[i].Hash != want[i].Hash {
+			if pixels++; pixels == 1 {
+				t.Errorf("frame %d has other pixels", i)
+			}
+		}
+		g, w := Since(got, i), Since(want, i)
+		if d := new(big.Rat).Sub(g, w); d.Abs(d).Cmp(limit) > 0 {
+			if times++; times == 1 {
+				t.Errorf("frame %d is shown at %s s, want %s s", i, g.FloatString(7), w.FloatString(7))
+			}
+		}
+	}
+	if pixels+times > 0 {
+		t.Errorf("of %d frames, %d have other pixels and %d another time", len(want), pixels, times)
+	}
+}
+
+// Since returns the time of frame i after the first one, in seconds.
+func Since(frames []testenv.Frame, i int) *big.Rat {
+	return rat(frames[i].PTS-frames[0].PTS, frames[i].TimeBase)
+}
+
+// rat returns n ticks of tb in seconds.
+func rat(n int64, tb media.Rational) *big.Rat {
+	if n == 0 {
+		return new(big.Rat)
+	}
+	return new(big.Rat).Mul(big.NewRat(n, 1), big.NewRat(tb.Num, tb.Den))
+}
+
+// Distinct fails the test when frames look alike, and so could be swapped or doubled
+// without a difference in their pixels.
+func Distinct(t testing.TB, frames []testenv.Frame) {
+	t.Helper()
+	seen := map[string]int{}
+	for i, f := range frames {
+		if first, twice := seen[f.Hash]; twice {
+			t.Errorf("frames %d and %d of the source look alike", first, i)
+		}
+		seen[f.Hash] = i
+	}
+}

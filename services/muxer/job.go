@@ -20,7 +20,6 @@ import (
 	"github.com/reweave/reweave/pkg/queue/natsq"
 	"github.com/reweave/reweave/pkg/splice"
 	"github.com/reweave/reweave/pkg/store"
-	"github.com/reweave/reweave/pkg/worker"
 )
 
 // work is the making of one deliverable.
@@ -57,7 +56,7 @@ func (s *service) mux(ctx context.Context, id string) error {
 	}); err != nil || w.job.State != job.Muxing {
 		return err
 	}
-	dir, remove, err := worker.Scratch(s.cfg.Scratch, "mux-"+id)
+	dir, remove, err := s.scratch.Dir("mux-" + id)
 	if err != nil {
 		return err
 	}

@@ -166,6 +166,7 @@ type probeStream struct {
 	Index       int            `json:"index"`
 	Kind        string         `json:"codec_type"`
 	Codec       string         `json:"codec_name"`
+	Tag         string         `json:"codec_tag_string"`
 	TimeBase    media.Rational `json:"time_base"`
 	Start       int64          `json:"start_pts"`
 	Width       int            `json:"width"`
@@ -210,6 +211,7 @@ func (p probe) source(name string) (media.Source, error) {
 			s.Subs = append(s.Subs, st.stream())
 		case st.Kind == "attachment":
 			s.Attached = append(s.Attached, st.stream())
+		case st.Kind == "data" && st.Tag == "text" && len(p.Chapters) > 0: // QuickTime's form of chapters
 		default:
 			s.Other = append(s.Other, st.stream())
 		}

@@ -225,7 +225,7 @@ func (w *work) publish(ctx context.Context, file string) error {
 // Nobody knows of the stored object yet, so that one that fails the check is only swept.
 func (w *work) storeChecked(ctx context.Context, path string, f *os.File, o job.Output) error {
 	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return mux.Verify(ctx, w.tool, w.plan, path) })
+	g.Go(func() error { return mux.Verify(ctx, w.tool, w.plan, w.job.Spec.Container, path) })
 	g.Go(func() error {
 		if err := w.env.Store.Put(ctx, o.Key, f, o.Bytes, map[string]string{"sha256": o.SHA256}); err != nil {
 			return fmt.Errorf("store deliverable: %w", err)

@@ -56,7 +56,8 @@ func TestProblemOf(t *testing.T) {
 		},
 		"user": {
 			fmt.Errorf("split: %w", fault.Userf("no-video", "a.wav", "no video", "give one")),
-			fault.Problem{Type: fault.TypeBase + "no-video", Title: "no video", Status: 422, Detail: "split: a.wav: no video (give one)", Hint: "give one"}, true,
+			fault.Problem{Type: fault.TypeBase + "no-video", Title: "no video", Status: 422, Detail: "split: a.wav: no video (give one)", Hint: "give one"},
+			true,
 		},
 		"retry":     {&fault.Error{Class: fault.Retry, Type: "busy", Title: "busy"}, fault.Problem{Type: fault.TypeBase + "busy", Title: "busy", Status: 503, Detail: "busy"}, false},
 		"hand over": {&fault.Error{Class: fault.HandOver, Type: "full", Title: "full"}, fault.Problem{Type: fault.TypeBase + "full", Title: "full", Status: 503, Detail: "full"}, false},

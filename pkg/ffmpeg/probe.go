@@ -84,7 +84,7 @@ func (t *Tool) probeFrame(ctx context.Context, in Input, head []byte, v *media.V
 		"-show_entries", "frame=interlaced_frame,top_field_first,side_data_list",
 	})
 	if fault.Of(err) == fault.User {
-		return nil //nolint:nilerr // the first packet is damaged: reading on will say so
+		return nil // the first packet is damaged: reading on will say so
 	}
 	if err != nil || len(p.Frames) == 0 {
 		return err

@@ -84,7 +84,7 @@ func Run(ctx context.Context, cfg Config, env boot.Env) error {
 	if err != nil {
 		return err
 	}
-	defer scratch.Close() //nolint:errcheck // the next process sweeps what is left
+	defer scratch.Close() // when it fails, the next process sweeps what is left
 	s := &service{cfg: cfg, env: env, tool: tool, scratch: scratch, tasks: map[string]int{}}
 	s.encode = &chunk.Encoder{Tool: tool, Threads: max(1, runtime.GOMAXPROCS(0)/cfg.Slots)}
 	s.metrics = newMetrics(env.Metrics)

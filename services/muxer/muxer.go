@@ -63,7 +63,7 @@ func Run(ctx context.Context, cfg Config, env boot.Env) error {
 	if err != nil {
 		return err
 	}
-	defer scratch.Close() //nolint:errcheck // the next process sweeps what is left
+	defer scratch.Close() // when it fails, the next process sweeps what is left
 	s := &service{cfg: cfg, env: env, tool: tool, scratch: scratch}
 	s.metrics()
 	jobs := &worker.Jobs{}

@@ -70,7 +70,7 @@ func Run(ctx context.Context, cfg Config, env boot.Env) error {
 	if err != nil {
 		return err
 	}
-	defer scratch.Close() //nolint:errcheck // the next process sweeps what is left
+	defer scratch.Close() // when it fails, the next process sweeps what is left
 	s := &service{cfg: cfg, env: env, tool: tool, scratch: scratch}
 	s.open = &source.Opener{Store: env.Store, HTTP: source.GuardedClient(), Stdin: cfg.Stdin, LocalPaths: cfg.LocalPaths}
 	s.metrics()

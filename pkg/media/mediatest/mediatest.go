@@ -113,8 +113,10 @@ type Packet struct {
 	Flags    string `json:"flags"` // "K" for a keyframe, "D" for one that is not shown
 }
 
-// Key and Discard tell what the flags say.
-func (p Packet) Key() bool     { return strings.Contains(p.Flags, "K") }
+// Key reports whether it is a keyframe.
+func (p Packet) Key() bool { return strings.Contains(p.Flags, "K") }
+
+// Discard reports whether it is decoded and not shown.
 func (p Packet) Discard() bool { return strings.Contains(p.Flags, "D") }
 
 // Packets lists the packets of the first video stream of path, in decode order. before are

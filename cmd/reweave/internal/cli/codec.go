@@ -10,8 +10,8 @@ import (
 	"github.com/reweave/reweave/pkg/job"
 )
 
-// haveCodec refuses a Spec that this machine's ffmpeg can't encode, and names what it
-// can.
+// haveCodec refuses a Spec whose codecs or preset this machine's ffmpeg doesn't have, and
+// names what it has.
 func haveCodec(ctx context.Context, spec job.Spec) error {
 	tool, err := ffmpeg.Find(ctx)
 	if err != nil {
@@ -22,8 +22,15 @@ func haveCodec(ctx context.Context, spec job.Spec) error {
 		want = append(want, spec.Audio)
 	}
 	works, err := tool.Encoders(ctx, want)
-	if err != nil || len(works) == len(want) {
+	if err != nil {
 		return err
+	}
+	if len(works) == len(want) {
+		presets := map[string][]string{}
+		for name, e := range works {
+			presets[name] = e.Presets
+		}
+		return check(spec, presets, encodeFlagOf)
 	}
 	if _, ok := works[spec.Video.Codec]; ok {
 		return lacks("unsupported-audio", "--audio", spec.Audio, []string{"copy", "none"})

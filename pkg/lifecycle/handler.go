@@ -8,6 +8,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/reweave/reweave/pkg/fault"
+	"github.com/reweave/reweave/pkg/faultpoint"
 	"github.com/reweave/reweave/pkg/queue/natsq"
 	"github.com/reweave/reweave/pkg/store"
 	"github.com/reweave/reweave/pkg/worker"
@@ -19,6 +20,8 @@ type Handler struct {
 	Store store.Store
 	Log   *zap.Logger
 	Jobs  *worker.Jobs
+	// Service names the fault points.
+	Service string
 	// Tries is how often work is tried before its job fails, when nothing says that
 	// trying again is of no use.
 	Tries int
@@ -38,7 +41,9 @@ func (h *Handler) Handle(ctx context.Context, lease *natsq.Lease, do func(ctx co
 	settle := context.WithoutCancel(ctx)
 	switch {
 	case failure == nil, errors.Is(context.Cause(jctx), worker.ErrCancelled), errors.Is(failure, natsq.ErrNoJob):
+		faultpoint.Hit(h.Service + ".before-ack")
 		err = lease.Ack(settle)
+		faultpoint.Hit(h.Service + ".after-ack")
 	case ctx.Err() != nil:
 		err = lease.Return(settle, 0)
 	case fault.Of(failure) == fault.User, fault.Of(failure) == fault.Permanent, lease.Delivered() >= h.Tries:

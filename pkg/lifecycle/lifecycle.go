@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/reweave/reweave/pkg/fault"
+	"github.com/reweave/reweave/pkg/faultpoint"
 	"github.com/reweave/reweave/pkg/job"
 	"github.com/reweave/reweave/pkg/queue/natsq"
 	"github.com/reweave/reweave/pkg/store"
@@ -55,6 +56,8 @@ func Complete(ctx context.Context, bus *natsq.Bus, id string) error {
 	if j.Chunks.Total == 0 || done < j.Chunks.Total {
 		return nil
 	}
+	faultpoint.Hit("complete.before-mux")
+	defer faultpoint.Hit("complete.after-mux")
 	return bus.EnqueueMux(ctx, j.Spec.Class, id)
 }
 

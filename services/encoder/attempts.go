@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/reweave/reweave/pkg/fault"
+	"github.com/reweave/reweave/pkg/faultpoint"
 	"github.com/reweave/reweave/pkg/job"
 	"github.com/reweave/reweave/pkg/lifecycle"
 	"github.com/reweave/reweave/pkg/queue"
@@ -44,6 +45,7 @@ func (s *service) admit(ctx context.Context, t queue.Task) error {
 			Title: fmt.Sprintf("%d tries to encode it ended badly", n), Err: errors.New(last),
 		}
 	}
+	defer faultpoint.Hit("encoder.after-start")
 	return s.record(ctx, t, queue.AttemptStart, "")
 }
 

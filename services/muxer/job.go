@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/reweave/reweave/pkg/faultpoint"
 	"github.com/reweave/reweave/pkg/job"
 	"github.com/reweave/reweave/pkg/lifecycle"
 	"github.com/reweave/reweave/pkg/mux"
@@ -57,6 +58,7 @@ func (s *service) mux(ctx context.Context, id string) error {
 	}); err != nil || w.job.State != job.Muxing {
 		return err
 	}
+	faultpoint.Hit("muxer.after-claim")
 	dir, remove, err := worker.Scratch(s.cfg.Scratch, "mux-"+id)
 	if err != nil {
 		return err
@@ -192,9 +194,11 @@ func (w *work) publish(ctx context.Context, file string) error {
 		Key: store.OutputKey(w.job.ID, attempt, name), SHA256: sum, Bytes: size,
 		Manifest: store.OutputKey(w.job.ID, attempt, "manifest.json"),
 	}
+	faultpoint.Hit("muxer.before-store")
 	if err := w.storeChecked(ctx, file, f, o); err != nil {
 		return err
 	}
+	faultpoint.Hit("muxer.after-store")
 	m, err := w.manifest(o)
 	if err != nil {
 		return err
@@ -202,6 +206,7 @@ func (w *work) publish(ctx context.Context, file string) error {
 	if err := w.env.Store.Put(ctx, o.Manifest, bytes.NewReader(m), int64(len(m)), nil); err != nil {
 		return fmt.Errorf("store manifest: %w", err)
 	}
+	faultpoint.Hit("muxer.before-cas")
 	j, err := w.env.Bus.UpdateJob(ctx, w.job.ID, func(j *job.Job) error {
 		if j.State != job.Muxing {
 			return natsq.ErrUnchanged
@@ -217,6 +222,7 @@ func (w *work) publish(ctx context.Context, file string) error {
 	if j.Output == nil || j.Output.Key != o.Key { // cancelled meanwhile, or another muxer was first
 		return lifecycle.DeletePrefix(ctx, w.env.Store, store.OutputKey(w.job.ID, attempt, ""))
 	}
+	faultpoint.Hit("muxer.after-cas")
 	w.service.done.Inc()
 	w.service.frames.Add(float64(j.Frames))
 	return w.tell(ctx, j)

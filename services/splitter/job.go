@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/reweave/reweave/pkg/demux"
+	"github.com/reweave/reweave/pkg/faultpoint"
 	"github.com/reweave/reweave/pkg/job"
 	"github.com/reweave/reweave/pkg/lifecycle"
 	"github.com/reweave/reweave/pkg/media"
@@ -156,9 +157,11 @@ func (w *work) finish(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	faultpoint.Hit("splitter.before-plan")
 	if err := putBytes(ctx, w.env.Store, store.PlanKey(w.job.ID), b); err != nil {
 		return err
 	}
+	faultpoint.Hit("splitter.after-plan")
 	j, err := w.env.Bus.UpdateJob(ctx, w.job.ID, func(j *job.Job) error {
 		if j.State != job.Splitting {
 			return natsq.ErrUnchanged
@@ -171,6 +174,7 @@ func (w *work) finish(ctx context.Context) error {
 	if err != nil || j.State.Final() {
 		return err
 	}
+	faultpoint.Hit("splitter.after-cas")
 	return w.tell(ctx, j)
 }
 
@@ -179,5 +183,6 @@ func (s *service) tell(ctx context.Context, j job.Job) error {
 	if err := s.env.Bus.PublishEvent(ctx, j, job.EventSplit); err != nil {
 		return err
 	}
+	faultpoint.Hit("splitter.after-event")
 	return lifecycle.Complete(ctx, s.env.Bus, j.ID)
 }

@@ -54,8 +54,6 @@ func (s *Server) cancel(ctx context.Context, in *jobRef) (*jobOutput, error) {
 	if err := s.bus.PurgeWork(ctx, in.ID); err != nil {
 		return nil, fmt.Errorf("stop the work of job %s: %w", in.ID, err)
 	}
-	if before.State != job.Cancelled {
-		s.announce(ctx, j, job.EventCancelled)
-	}
+	s.announce(ctx, j, job.EventCancelled)
 	return &jobOutput{Body: j}, nil
 }

@@ -40,7 +40,9 @@ func (s *service) handle(ctx context.Context, lease *natsq.Lease) {
 	stop()
 	settle := context.WithoutCancel(ctx)
 	switch {
-	case err == nil, errors.Is(context.Cause(tctx), worker.ErrCancelled), errors.Is(err, natsq.ErrNoJob):
+	case errors.Is(context.Cause(tctx), worker.ErrCancelled):
+		err = errors.Join(lifecycle.Cancelled(settle, s.env.Bus, s.env.Store, t.Job), lease.Ack(settle))
+	case err == nil, errors.Is(err, natsq.ErrNoJob):
 		faultpoint.Hit("encoder.before-ack")
 		err = lease.Ack(settle)
 		faultpoint.Hit("encoder.after-ack")
@@ -64,7 +66,7 @@ func (s *service) work(ctx context.Context, t queue.Task, beat func()) error {
 		return err
 	}
 	if j.State.Final() {
-		return nil
+		return lifecycle.Settle(ctx, s.env.Bus, s.env.Store, j)
 	}
 	if _, done, err := s.env.Bus.Done(ctx, t.Job, t.ID); err != nil {
 		return err
@@ -210,7 +212,7 @@ func (s *service) advance(ctx context.Context, t queue.Task) error {
 			}
 		}
 	}
-	if err := lifecycle.Complete(ctx, s.env.Bus, t.Job); err != nil && !errors.Is(err, natsq.ErrNoJob) {
+	if err := lifecycle.Complete(ctx, s.env.Bus, s.env.Store, t.Job); err != nil && !errors.Is(err, natsq.ErrNoJob) {
 		return err
 	}
 	s.report(t, t.Frames)

@@ -39,10 +39,10 @@ func (s *service) mux(ctx context.Context, id string) error {
 	if err != nil {
 		return err
 	}
-	if j.State == job.Done { // an earlier delivery of this message came to its end
-		return s.tell(ctx, j)
+	if j.State.Final() { // perhaps by an earlier delivery of this message
+		return lifecycle.Settle(ctx, s.env.Bus, s.env.Store, j)
 	}
-	if j.State.Final() || j.Plan == "" || j.State == job.Splitting {
+	if j.Plan == "" || j.State == job.Splitting {
 		return nil
 	}
 	w := &work{service: s, job: j}
@@ -74,14 +74,14 @@ func (s *service) mux(ctx context.Context, id string) error {
 
 // gather reads the plan and the done records, and reports whether none is missing.
 func (w *work) gather(ctx context.Context) (complete bool, err error) {
-	b, err := w.bytes(ctx, w.job.Plan)
-	if errors.Is(err, store.ErrNotFound) {
-		return false, &lostChunks{}
+	b, err := store.Read(ctx, w.env.Store, w.job.Plan, w.job.PlanSHA256)
+	if errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrDigest) {
+		return false, &lostChunks{why: err}
 	} else if err != nil {
 		return false, err
 	}
 	if w.plan, err = plan.Decode(b); err != nil {
-		return false, &lostChunks{}
+		return false, &lostChunks{why: err}
 	}
 	all, err := w.env.Bus.DoneAll(ctx, w.job.ID)
 	if err != nil {
@@ -102,15 +102,6 @@ func (w *work) gather(ctx context.Context) (complete bool, err error) {
 		}
 	}
 	return true, nil
-}
-
-func (w *work) bytes(ctx context.Context, key string) ([]byte, error) {
-	r, _, err := w.env.Store.Get(ctx, key)
-	if err != nil {
-		return nil, err
-	}
-	defer r.Close()
-	return io.ReadAll(r)
 }
 
 // write muxes the deliverable into a file. The video passes through a pipe, chunk after
@@ -203,6 +194,9 @@ func (w *work) publish(ctx context.Context, file string) error {
 	if err != nil {
 		return err
 	}
+	if o.ManifestSHA256, _, err = store.Digest(bytes.NewReader(m)); err != nil {
+		return err
+	}
 	if err := w.env.Store.Put(ctx, o.Manifest, bytes.NewReader(m), int64(len(m)), nil); err != nil {
 		return fmt.Errorf("store manifest: %w", err)
 	}
@@ -225,7 +219,7 @@ func (w *work) publish(ctx context.Context, file string) error {
 	faultpoint.Hit("muxer.after-cas")
 	w.service.done.Inc()
 	w.service.frames.Add(float64(j.Frames))
-	return w.tell(ctx, j)
+	return lifecycle.Settle(ctx, w.env.Bus, w.env.Store, j)
 }
 
 // storeChecked stores the deliverable while it is read back and compared with the plan.
@@ -244,11 +238,6 @@ func (w *work) storeChecked(ctx context.Context, path string, f *os.File, o job.
 		err = errors.Join(err, w.env.Store.Delete(context.WithoutCancel(ctx), o.Key))
 	}
 	return err
-}
-
-// tell tells that a job is done and sweeps up behind it.
-func (s *service) tell(ctx context.Context, j job.Job) error {
-	return errors.Join(s.env.Bus.PublishEvent(ctx, j, job.EventDone), lifecycle.Sweep(ctx, s.env.Bus, s.env.Store, j.ID))
 }
 
 // tally counts the tasks by how they were done, and adds up the encoders' CPU time.

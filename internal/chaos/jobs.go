@@ -1,0 +1,159 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"sync"
+
+	"github.com/reweave/reweave/pkg/faultpoint"
+	"github.com/reweave/reweave/pkg/job"
+)
+
+// cancelEverywhere cancels a job in each state that is not final, and submits it again.
+func cancelEverywhere(ctx context.Context, h *harness, r *row) error {
+	w, err := h.newWorld(ctx, fleet{
+		api: 1, splitter: 1, muxer: 1, encoder: 2,
+		// One segment may wait: so without encoders a job stays in splitting.
+		env: map[string][]string{"splitter": {"REWEAVE_SPLITTER_AHEAD=1"}},
+	})
+	if err != nil {
+		return err
+	}
+	defer w.end()
+	for _, state := range []job.State{job.Queued, job.Splitting, job.Encoding, job.Muxing} {
+		if err := w.forgetChunks(ctx); err != nil {
+			return err
+		}
+		if err := w.cancelIn(ctx, state); err != nil {
+			return fmt.Errorf("%s: %w", state, err)
+		}
+		r.times++
+	}
+	return nil
+}
+
+// cancelIn holds a job in a state, cancels it there, lets all go on, and runs it again.
+func (w *world) cancelIn(ctx context.Context, state job.State) error {
+	release, err := w.hold(state)
+	if err != nil {
+		return err
+	}
+	id, err := w.submit(ctx, w.h.short, "")
+	if err != nil {
+		return err
+	}
+	if err := w.held(ctx, id, state); err != nil {
+		return err
+	}
+	if _, err := w.api.Cancel(ctx, id); err != nil {
+		return err
+	}
+	if err := release(); err != nil {
+		return err
+	}
+	if err := errors.Join(w.reach(ctx, id, job.Cancelled), w.clean(ctx, id)); err != nil {
+		return err
+	}
+	_, err = w.encode(ctx, w.h.short)
+	return err
+}
+
+// hold makes jobs stay in a state until release is called.
+func (w *world) hold(state job.State) (release func() error, err error) {
+	switch state {
+	case job.Queued:
+		w.services["splitter0"].proc.kill()
+		return func() error { return w.start("splitter0") }, nil
+	case job.Splitting:
+		w.services["encoder0"].proc.kill()
+		w.services["encoder1"].proc.kill()
+		return func() error { return errors.Join(w.start("encoder0"), w.start("encoder1")) }, nil
+	case job.Encoding:
+		// Every encode but one is done at once, and that one never.
+		return func() error { return w.tell("poison", "") }, w.tell("poison", poisoned+" hang")
+	}
+	s := w.services["muxer0"]
+	s.proc.kill()
+	plain := s.env
+	s.env = append(plain[:len(plain):len(plain)], faultpoint.Env+"=muxer.after-claim="+filepath.Join(w.dir, "claimed"))
+	err = w.start("muxer0")
+	s.proc.ended.Store(true) // it is meant to die
+	return func() error { s.env = plain; return w.start("muxer0") }, err
+}
+
+// held waits until a job is in its state for good.
+func (w *world) held(ctx context.Context, id string, state job.State) error {
+	if err := w.reach(ctx, id, state); err != nil {
+		return err
+	}
+	switch state {
+	case job.Encoding:
+		return await(ctx, jobLimit, "the encode that hangs", func() (bool, error) {
+			tasks, err := w.encodes(id)
+			return tasks[poisoned] > 0, err
+		})
+	case job.Muxing:
+		<-w.services["muxer0"].proc.gone
+	}
+	return nil
+}
+
+// jobsOn runs several jobs at once on so many workers, and lets none wait for ever.
+func jobsOn(jobs, workers int) func(context.Context, *harness, *row) error {
+	return func(ctx context.Context, h *harness, r *row) error {
+		w, err := h.newWorld(ctx, fleet{api: 1, splitter: 1, muxer: 1, encoder: workers})
+		if err != nil {
+			return err
+		}
+		defer w.end()
+		var ids []string
+		for range jobs {
+			id, err := w.submit(ctx, h.short, "")
+			if err != nil {
+				return err
+			}
+			ids = append(ids, id)
+		}
+		r.times = jobs
+		// Jobs at once may each encode what the others do: nothing is known yet.
+		return errors.Join(w.finish(ctx, ids...), w.intact(ctx, h.short, ids...), w.count(r, ids...))
+	}
+}
+
+// submitAtOnce sends one submission, with one key, fifty times at the same time.
+func submitAtOnce(ctx context.Context, h *harness, r *row) error {
+	w, err := h.newWorld(ctx, fleet{api: 1, splitter: 1, muxer: 1, encoder: 2})
+	if err != nil {
+		return err
+	}
+	defer w.end()
+	spec, err := w.upload(ctx, h.short)
+	if err != nil {
+		return err
+	}
+	r.times = 50
+	ids, errs := make([]string, r.times), make([]error, r.times)
+	var all sync.WaitGroup
+	for i := range r.times {
+		all.Go(func() {
+			j, err := w.api.Submit(ctx, spec, "fifty")
+			ids[i], errs[i] = j.ID, err
+		})
+	}
+	all.Wait()
+	if err := errors.Join(errs...); err != nil {
+		return err
+	}
+	for _, id := range ids {
+		if id != ids[0] {
+			return fmt.Errorf("there are two jobs: %s and %s", ids[0], id)
+		}
+	}
+	jobs, err := w.bus.Jobs(ctx)
+	if err == nil && len(jobs) != 1 {
+		err = fmt.Errorf("there are %d jobs", len(jobs))
+	}
+	return errors.Join(err, w.finish(ctx, ids[0]), w.intact(ctx, h.short, ids[0]), w.count(r, ids[0]))
+}

@@ -14,6 +14,8 @@ type harness struct {
 	dir, bin string
 	out      io.Writer
 	worlds   int
+	// brief leaves repetitions out.
+	brief bool
 	// short and long are the films that are encoded: a few chunks, and many.
 	short, long *film
 }
@@ -23,50 +25,63 @@ type harness struct {
 type fault struct {
 	name   string
 	inject func(ctx context.Context, h *harness, r *row) error
+	// brief says that the fault belongs to the short run.
+	brief bool
 }
 
 // faultLimit bounds one fault with all its repetitions.
 const faultLimit = 5 * time.Minute
 
 var faults = []fault{
-	{"kill -9 a random encoder every 2 s", killEncoders},
-	{"kill -9 all encoders, start them past the lease", killAllEncoders},
-	{"kill -9 the splitter at every step", pointsOf("splitter")},
-	{"kill -9 an encoder at every step", pointsOf("encoder")},
-	{"kill -9 the muxer at every step", pointsOf("muxer")},
-	{"kill -9 the api at every step", pointsOf("api")},
-	{"freeze an encoder past its lease, thaw it later", freezeEncoder},
-	{"kill -9 NATS ten times in a job", killNATS},
-	{"wipe NATS and submit again", wipeNATS},
-	{"damage a stored chunk", damageChunk},
-	{"damage a stored segment", damageSegment},
-	{"damage the stored plan", damagePlan},
-	{"damage the stored manifest", damageManifest},
-	{"poison: ffmpeg exits with 3", poison("exit", "exit status 3")},
-	{"poison: ffmpeg hangs", poison("hang", "no new frame")},
-	{"poison: ffmpeg is killed for memory", poison("oom", "signal: killed")},
-	{"poison: ffmpeg crashes", poison("segfault", "signal: segmentation fault")},
-	{"poison: ffmpeg leaves a frame out", poison("short", "frames instead of")},
-	{"drain the worker that holds a segment", drainWorkers},
-	{"cancel in every state, submit again", cancelEverywhere},
-	{"4 jobs on 4 workers", jobsOn(4, 4)},
-	{"4 jobs on one worker", jobsOn(4, 1)},
-	{"50 submissions of one job at once", submitAtOnce},
-	{"cut every connection to NATS, then to S3", cutNetwork},
-	{"stall the connections past the lease", stallNetwork},
-	{"slow the connections to 64 KiB/s", slowNetwork},
+	{"kill -9 a random encoder every 2 s", killEncoders, true},
+	{"kill -9 all encoders, start them past the lease", killAllEncoders, false},
+	{"kill -9 the splitter at every step", pointsOf("splitter"), false},
+	{"kill -9 an encoder at every step", pointsOf("encoder"), true},
+	{"kill -9 the muxer at every step", pointsOf("muxer"), true},
+	{"kill -9 the api at every step", pointsOf("api"), false},
+	{"freeze an encoder past its lease, thaw it later", freezeEncoder, false},
+	{"kill -9 NATS ten times in a job", killNATS, false},
+	{"wipe NATS and submit again", wipeNATS, false},
+	{"kill -9 S3 five times in a job", killS3, false},
+	{"damage a stored chunk", damageChunk, true},
+	{"damage a stored segment", damageSegment, false},
+	{"damage the stored plan", damagePlan, true},
+	{"damage the stored manifest", damageManifest, false},
+	{"poison: ffmpeg exits with 3", poison("exit", "exit status 3"), true},
+	{"poison: ffmpeg hangs", poison("hang", "no new frame"), false},
+	{"poison: ffmpeg is killed for memory", poison("oom", "signal: killed"), false},
+	{"poison: ffmpeg crashes", poison("segfault", "signal: segmentation fault"), false},
+	{"poison: ffmpeg leaves a frame out", poison("short", "frames instead of"), false},
+	{"drain the worker that holds a segment", drainWorkers, false},
+	{"cancel in every state, submit again", cancelEverywhere, false},
+	{"kill -9 the api in a cancellation", dieCancelling, false},
+	{"kill -9 an encoder as it fails a job", dieFailing, false},
+	{"4 jobs on 4 workers", jobsOn(4, 4), false},
+	{"4 jobs on one worker", jobsOn(4, 1), false},
+	{"50 submissions of one job at once", submitAtOnce, true},
+	{"cut every connection to NATS, then to S3", cutNetwork, false},
+	{"stall the connections past the lease", stallNetwork, false},
+	{"slow the connections to 64 KiB/s", slowNetwork, false},
+}
+
+// picked returns the faults whose name contains only; of these, those of the short run
+// when brief is set.
+func picked(only string, brief bool) (chosen []fault) {
+	for _, f := range faults {
+		if strings.Contains(f.name, only) && (f.brief || !brief) {
+			chosen = append(chosen, f)
+		}
+	}
+	return chosen
 }
 
 // all makes the films and what the undisturbed run makes of them, and then injects the
-// faults whose name contains only.
-func (h *harness) all(ctx context.Context, only string) (rows []row, err error) {
+// faults that are chosen.
+func (h *harness) all(ctx context.Context, chosen []fault) (rows []row, err error) {
 	if err := h.undisturbed(ctx); err != nil {
 		return nil, fmt.Errorf("undisturbed run: %w", err)
 	}
-	for _, f := range faults {
-		if !strings.Contains(f.name, only) {
-			continue
-		}
+	for _, f := range chosen {
 		r := h.one(ctx, f)
 		rows = append(rows, r)
 		if ctx.Err() != nil {

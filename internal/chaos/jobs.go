@@ -4,10 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"sync"
 
-	"github.com/reweave/reweave/pkg/faultpoint"
 	"github.com/reweave/reweave/pkg/job"
 )
 
@@ -36,7 +34,7 @@ func cancelEverywhere(ctx context.Context, h *harness, r *row) error {
 
 // cancelIn holds a job in a state, cancels it there, lets all go on, and runs it again.
 func (w *world) cancelIn(ctx context.Context, state job.State) error {
-	release, err := w.hold(state)
+	release, err := w.hold(ctx, state)
 	if err != nil {
 		return err
 	}
@@ -61,7 +59,7 @@ func (w *world) cancelIn(ctx context.Context, state job.State) error {
 }
 
 // hold makes jobs stay in a state until release is called.
-func (w *world) hold(state job.State) (release func() error, err error) {
+func (w *world) hold(ctx context.Context, state job.State) (release func() error, err error) {
 	switch state {
 	case job.Queued:
 		w.services["splitter0"].proc.kill()
@@ -74,13 +72,9 @@ func (w *world) hold(state job.State) (release func() error, err error) {
 		// Every encode but one is done at once, and that one never.
 		return func() error { return w.tell("poison", "") }, w.tell("poison", poisoned+" hang")
 	}
-	s := w.services["muxer0"]
-	s.proc.kill()
-	plain := s.env
-	s.env = append(plain[:len(plain):len(plain)], faultpoint.Env+"=muxer.after-claim="+filepath.Join(w.dir, "claimed"))
-	err = w.start("muxer0")
-	s.proc.ended.Store(true) // it is meant to die
-	return func() error { s.env = plain; return w.start("muxer0") }, err
+	_, err = w.arm(ctx, "muxer0", "muxer.after-claim")
+	w.services["muxer0"].proc.ended.Store(true) // it is meant to die, and to stay dead
+	return func() error { return w.start("muxer0") }, err
 }
 
 // held waits until a job is in its state for good.
@@ -98,6 +92,64 @@ func (w *world) held(ctx context.Context, id string, state job.State) error {
 		<-w.services["muxer0"].proc.gone
 	}
 	return nil
+}
+
+// dieCancelling kills the api between the change of a job's state and all that follows;
+// the client asks again.
+func dieCancelling(ctx context.Context, h *harness, r *row) error {
+	w, err := h.newWorld(ctx, fleet{api: 1, splitter: 1, muxer: 1, encoder: 2})
+	if err != nil {
+		return err
+	}
+	defer w.end()
+	release, err := w.hold(ctx, job.Encoding)
+	if err != nil {
+		return err
+	}
+	id, err := w.submit(ctx, h.short, "")
+	if err != nil {
+		return err
+	}
+	dead, err := w.arm(ctx, "api0", "api.after-cancel-cas")
+	if err != nil {
+		return err
+	}
+	if err := w.held(ctx, id, job.Encoding); err != nil {
+		return err
+	}
+	cancelled := make(chan error, 1)
+	go func() { _, err := w.api.Cancel(ctx, id); cancelled <- err }()
+	r.times++
+	if err := errors.Join(dead(), w.revive(), <-cancelled, w.clean(ctx, id), release()); err != nil {
+		return err
+	}
+	_, err = w.encode(ctx, h.short)
+	return err
+}
+
+// dieFailing kills the encoder that has just made a job failed.
+func dieFailing(ctx context.Context, h *harness, r *row) error {
+	w, err := h.newWorld(ctx, fleet{api: 1, splitter: 1, muxer: 1, encoder: 1})
+	if err != nil {
+		return err
+	}
+	defer w.end()
+	dead, err := w.arm(ctx, "encoder0", "fail.after-cas")
+	if err != nil {
+		return err
+	}
+	if err := w.tell("poison", poisoned+" exit"); err != nil {
+		return err
+	}
+	id, err := w.submit(ctx, h.short, "")
+	if err != nil {
+		return err
+	}
+	if err := dead(); err != nil {
+		return err
+	}
+	r.times, r.max = 1, 2
+	return errors.Join(w.revive(), w.reach(ctx, id, job.Failed), w.clean(ctx, id), w.count(r, id), w.recovers(ctx))
 }
 
 // jobsOn runs several jobs at once on so many workers, and lets none wait for ever.

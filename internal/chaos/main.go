@@ -48,6 +48,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	flags := flag.NewFlagSet("chaos", flag.ContinueOnError)
 	bin := flags.String("bin", "bin", "directory with the built services")
 	only := flags.String("run", "", "inject only the faults whose name contains this")
+	short := flags.Bool("short", false, "a few faults, a minute in all")
 	keep := flags.Bool("keep", false, "keep logs and state of what failed")
 	if err := flags.Parse(args); err != nil {
 		return err
@@ -56,12 +57,12 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	h := &harness{dir: dir, out: stderr}
+	h := &harness{dir: dir, out: stderr, brief: *short}
 	if h.bin, err = filepath.Abs(*bin); err != nil {
 		return err
 	}
 	begin := time.Now()
-	rows, err := h.all(ctx, *only)
+	rows, err := h.all(ctx, picked(*only, *short))
 	printTable(stdout, rows, time.Since(begin))
 	failed := err != nil
 	for _, r := range rows {

@@ -41,7 +41,7 @@ exec 'REAL' "$@"
 
 // putShim writes the shim and returns the directory to put into PATH.
 func (w *world) putShim() (string, error) {
-	real, err := exec.LookPath("ffmpeg")
+	ffmpeg, err := exec.LookPath("ffmpeg")
 	if err != nil {
 		return "", err
 	}
@@ -49,7 +49,7 @@ func (w *world) putShim() (string, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return "", err
 	}
-	text := strings.NewReplacer("DIR", w.dir, "REAL", real).Replace(shim)
+	text := strings.NewReplacer("DIR", w.dir, "REAL", ffmpeg).Replace(shim)
 	return dir, os.WriteFile(filepath.Join(dir, "ffmpeg"), []byte(text), 0o700) //nolint:gosec // it is a program
 }
 

@@ -103,10 +103,7 @@ func (w *world) startServers(ctx context.Context) (err error) {
 	if err := w.startNATS(ctx); err != nil {
 		return err
 	}
-	if w.s3, err = w.server("s3", w.s3Addr, "objects"); err != nil {
-		return err
-	}
-	if err := await(ctx, startLimit, "S3", listens(w.s3Addr)); err != nil {
+	if err := w.startS3(ctx); err != nil {
 		return err
 	}
 	limited, cancel := context.WithTimeout(ctx, startLimit)
@@ -144,6 +141,13 @@ func (w *world) startNATS(ctx context.Context) (err error) {
 		return err
 	}
 	return await(ctx, startLimit, "NATS", listens(w.natsAddr))
+}
+
+func (w *world) startS3(ctx context.Context) (err error) {
+	if w.s3, err = w.server("s3", w.s3Addr, "objects"); err != nil {
+		return err
+	}
+	return await(ctx, startLimit, "S3", listens(w.s3Addr))
 }
 
 func listens(addr string) func() (bool, error) {

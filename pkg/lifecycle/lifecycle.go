@@ -33,6 +33,7 @@ func Fail(ctx context.Context, bus *natsq.Bus, st store.Store, id string, err er
 	if uerr != nil {
 		return fmt.Errorf("fail job %s: %w", id, uerr)
 	}
+	faultpoint.Hit("fail.after-cas")
 	return Settle(ctx, bus, st, j)
 }
 

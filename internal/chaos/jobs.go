@@ -11,20 +11,8 @@ import (
 
 // cancelEverywhere cancels a job in each state that is not final, and submits it again.
 func cancelEverywhere(ctx context.Context, h *harness, r *row) error {
-	w, err := h.newWorld(ctx, fleet{
-		api: 1, splitter: 1, muxer: 1, encoder: 2,
-		// One segment may wait: so without encoders a job stays in splitting.
-		env: map[string][]string{"splitter": {"REWEAVE_SPLITTER_AHEAD=1"}},
-	})
-	if err != nil {
-		return err
-	}
-	defer w.end()
 	for _, state := range []job.State{job.Queued, job.Splitting, job.Encoding, job.Muxing} {
-		if err := w.forgetChunks(ctx); err != nil {
-			return err
-		}
-		if err := w.cancelIn(ctx, state); err != nil {
+		if err := h.cancelIn(ctx, state); err != nil {
 			return fmt.Errorf("%s: %w", state, err)
 		}
 		r.times++
@@ -32,8 +20,25 @@ func cancelEverywhere(ctx context.Context, h *harness, r *row) error {
 	return nil
 }
 
+// patient is a fleet whose encoders let an encode hang for a minute.
+func patient() fleet {
+	return fleet{
+		api: 1, splitter: 1, muxer: 1, encoder: 2,
+		env: map[string][]string{"encoder": {"REWEAVE_ENCODER_STALL=1m"}},
+	}
+}
+
 // cancelIn holds a job in a state, cancels it there, lets all go on, and runs it again.
-func (w *world) cancelIn(ctx context.Context, state job.State) error {
+func (h *harness) cancelIn(ctx context.Context, state job.State) error {
+	f := patient()
+	if state == job.Splitting { // one segment may wait: so without encoders the job stays there
+		f.env["splitter"] = []string{"REWEAVE_SPLITTER_AHEAD=1"}
+	}
+	w, err := h.newWorld(ctx, f)
+	if err != nil {
+		return err
+	}
+	defer w.end()
 	release, err := w.hold(ctx, state)
 	if err != nil {
 		return err
@@ -97,7 +102,7 @@ func (w *world) held(ctx context.Context, id string, state job.State) error {
 // dieCancelling kills the api between the change of a job's state and all that follows;
 // the client asks again.
 func dieCancelling(ctx context.Context, h *harness, r *row) error {
-	w, err := h.newWorld(ctx, fleet{api: 1, splitter: 1, muxer: 1, encoder: 2})
+	w, err := h.newWorld(ctx, patient())
 	if err != nil {
 		return err
 	}

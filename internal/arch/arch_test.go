@@ -131,7 +131,7 @@ func TestOnlyMainsEndTheProcess(t *testing.T) {
 	hold(t, Uses(load(t).files, calls, Code,
 		"pkg/boot/main.go", "cmd/reweave/main.go",
 		"internal/embed/child.go", // the main of the S3 server's process
-		"internal/testsum/main.go", "internal/bench/main.go"))
+		"internal/testsum/main.go", "internal/bench/main.go", "internal/chaos/main.go"))
 	f := source(t, "pkg/a/a.go", "package a\nimport \"os\"\nfunc F() {\n\tos.Exit(1)\n}")
 	bites(t, Uses([]File{f}, calls, Code), "pkg/a/a.go:4: os.Exit")
 	bites(t, Uses([]File{f}, calls, Code, "pkg/a/a.go"))

@@ -178,13 +178,7 @@ func cutOff(ext, args string) func(t *testing.T, dir string) string {
 	return func(t *testing.T, dir string) string {
 		t.Helper()
 		path := filepath.Join(dir, film(ext, args)(t, dir))
-		info, err := os.Stat(path)
-		if err == nil {
-			err = os.Truncate(path, info.Size()*3/5+77)
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
+		breakOff(t, path, 0.6)
 		return filepath.Base(path)
 	}
 }

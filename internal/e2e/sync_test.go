@@ -96,7 +96,8 @@ func TestSoundStaysWithThePicture(t *testing.T) {
 
 // viewing is what a viewer sees and hears of a clapper.
 type viewing struct {
-	sound e2e.Sound
+	frames []testenv.Frame
+	sound  e2e.Sound
 	// lead is the time from the first frame to the first sample.
 	lead float64
 	// offsets are the times from each flash to its click.
@@ -106,7 +107,7 @@ type viewing struct {
 func watch(t *testing.T, path string) viewing {
 	t.Helper()
 	frames := testenv.FrameHashes(t, path)
-	v := viewing{sound: e2e.Listen(t, path, 0)}
+	v := viewing{frames: frames, sound: e2e.Listen(t, path, 0)}
 	v.lead = v.sound.Start() - float64(frames[0].PTS)*frames[0].TimeBase.Float()
 	flashes, clicks := e2e.Flashes(frames), v.sound.Clicks()
 	if len(flashes) != len(clicks) {
@@ -122,6 +123,7 @@ func watch(t *testing.T, path string) viewing {
 // begin and to be as long as there.
 func (c clapper) compare(t *testing.T, container, audio string, want, got viewing) {
 	t.Helper()
+	e2e.SameFrames(t, want.frames, got.frames, e2e.Within(container))
 	const sample = 1.0 / 48000
 	// MP4's edit lists are in 1/240000 s and its samples whole: together less than one.
 	// Matroska rounds every frame and every block of samples to half a millisecond.

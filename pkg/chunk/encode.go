@@ -82,7 +82,7 @@ func (e *Encoder) Encode(ctx context.Context, t queue.Task, segment, out string,
 	encErr, decErr := enc.Wait(ctx), dec.Wait(ctx)
 	switch {
 	case ctx.Err() != nil:
-		return Result{}, context.Cause(ctx)
+		return Result{}, logged(context.Cause(ctx), enc)
 	case decErr != nil && encErr == nil:
 		return Result{}, failed("decoder", dec, decErr)
 	case encErr != nil:
@@ -193,6 +193,17 @@ func failed(who string, cmd *ffmpeg.Command, err error) error {
 		e.Log = logOf(cmd)
 	}
 	return err
+}
+
+// logged adds to the reason for which an encode was ended what was encoding, and its log.
+func logged(cause error, cmd *ffmpeg.Command) error {
+	e, ok := cause.(*fault.Error) //nolint:errorlint // a cause is not wrapped
+	if !ok || e.Log != "" {
+		return cause
+	}
+	with := *e
+	with.Log = logOf(cmd)
+	return &with
 }
 
 func logOf(cmd *ffmpeg.Command) string { return strings.TrimSpace(cmd.String() + "\n" + cmd.Log()) }

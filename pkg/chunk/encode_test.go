@@ -106,7 +106,7 @@ func (p piece) encode(ctx context.Context, t *testing.T, progress func(int)) (ch
 
 func nothing(int) {}
 
-var film = []string{"-f", "lavfi", "-i", mediatest.Video(2, "25")}
+var film = []string{"-f", "lavfi", "-i", mediatest.Video(1.4, "25")}
 
 func openGOP(t *testing.T) string {
 	t.Helper()

@@ -27,8 +27,8 @@ func full() recipe.Recipe {
 
 const (
 	segment   = "5d41402abc4b2a76b9719d911017c5925d41402abc4b2a76b9719d911017c592"
-	goldenKey = "c53562f6ff3f8a0dca6ac4d8ebf67be4a5d0a8a2a4e2ea0a94d5bb1fdb5ce0a3"
-	audioKey  = "x"
+	goldenKey = "8e1340b495f0755d6d6d0d429d67f6b3974b0e74783910da53a243f0f9eeb28e"
+	audioKey  = "dc3fad62c2022dabafd9c29072e50fc5fc364a78ed2fd0de366bcf2c10044286"
 )
 
 // The keys of chunks that lie in stores today: a change here throws them all away.

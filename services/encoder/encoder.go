@@ -9,6 +9,7 @@ package encoder
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"runtime"
@@ -156,11 +157,29 @@ func (s *service) announce(ctx context.Context) {
 			_ = s.env.Bus.Retire(context.WithoutCancel(ctx), s.me.ID)
 			return
 		case <-tick.C:
-			if err := s.env.Bus.Announce(ctx, s.now()); err != nil && ctx.Err() == nil {
+			if err := errors.Join(s.env.Bus.Announce(ctx, s.now()), s.recall(ctx)); err != nil && ctx.Err() == nil {
 				s.env.Log.Warn("announce worker", zap.Error(err))
 			}
 		}
 	}
+}
+
+// recall makes known again what this worker can do, where a server that lost its store
+// knows nothing of it: jobs wait until somebody has their encoder.
+func (s *service) recall(ctx context.Context) error {
+	known, err := s.env.Bus.Encoders(ctx)
+	if err != nil {
+		return err
+	}
+	for _, mine := range s.me.Encoders {
+		if slices.ContainsFunc(known, func(e queue.Encoder) bool { return e.Name == mine.Name && e.Build == mine.Build }) {
+			continue
+		}
+		if err := s.env.Bus.AnnounceEncoder(ctx, mine); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // now returns the worker's entry as of this moment.

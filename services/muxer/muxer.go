@@ -67,7 +67,7 @@ func Run(ctx context.Context, cfg Config, env boot.Env) error {
 	s := &service{cfg: cfg, env: env, tool: tool, scratch: scratch}
 	s.metrics()
 	jobs := &worker.Jobs{}
-	h := lifecycle.Handler{Bus: env.Bus, Store: env.Store, Log: env.Log, Jobs: jobs, Tries: maxTries}
+	h := lifecycle.Handler{Bus: env.Bus, Store: env.Store, Log: env.Log, Jobs: jobs, Service: "muxer", Tries: maxTries}
 	env.Ready("")
 	return worker.Pool[*natsq.Lease]{
 		Slots: cfg.Jobs,

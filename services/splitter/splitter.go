@@ -75,7 +75,7 @@ func Run(ctx context.Context, cfg Config, env boot.Env) error {
 	s.open = &source.Opener{Store: env.Store, HTTP: source.GuardedClient(), Stdin: cfg.Stdin, LocalPaths: cfg.LocalPaths}
 	s.metrics()
 	jobs := &worker.Jobs{}
-	h := lifecycle.Handler{Bus: env.Bus, Store: env.Store, Log: env.Log, Jobs: jobs, Tries: maxTries}
+	h := lifecycle.Handler{Bus: env.Bus, Store: env.Store, Log: env.Log, Jobs: jobs, Service: "splitter", Tries: maxTries}
 	env.Ready("")
 	return worker.Pool[*natsq.Lease]{
 		Slots: cfg.Jobs,

@@ -61,7 +61,7 @@ func (tc losslessCase) run(t *testing.T, c *e2e.Cluster) {
 	if j.Chunks.Total < tc.chunks || j.Frames != tc.frames {
 		t.Errorf("got %d frames in %d chunks, want %d in at least %d", j.Frames, j.Chunks.Total, tc.frames, tc.chunks)
 	}
-	e2e.SameFrames(t, want, source{}.frames(t, out), e2e.Within(tc.container))
+	e2e.SameFrames(t, want, source{kept: tc.kept}.frames(t, out), e2e.Within(tc.container))
 	if tc.check != nil {
 		tc.check(t, src, out)
 	}

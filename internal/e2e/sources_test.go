@@ -72,7 +72,13 @@ func breakOff(t *testing.T, path string, part float64) {
 // frames decodes the source as it is.
 func (s source) frames(t *testing.T, path string) []testenv.Frame {
 	t.Helper()
-	return testenv.FrameHashes(t, path, strings.Fields(s.read)...)
+	frames := testenv.FrameHashes(t, path, strings.Fields(s.read)...)
+	if s.kept > 0 {
+		// What a decoder makes of the last, broken picture is its own affair: it depends
+		// on its number of threads, too.
+		frames[len(frames)-1].Hash = "broken"
+	}
+	return frames
 }
 
 // leads returns how many packets are shown before the keyframe that they follow.

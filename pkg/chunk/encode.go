@@ -59,9 +59,9 @@ func (e *Encoder) Encode(ctx context.Context, t queue.Task, segment, out string,
 	enc := e.Tool.Command(ctx, encodeArgs(t, e.Threads, out, e.Tool.Passthrough())...)
 	enc.GiveStdin(frames)
 	hashes, err1 := dec.Pipe()
-	defer hashes.Close() // of no file is no harm
+	defer hashes.Close() //nolint:staticcheck // of no file is no harm
 	counts, err2 := enc.Pipe()
-	defer counts.Close()
+	defer counts.Close() //nolint:staticcheck // as above
 	if err := errors.Join(err1, err2, dec.Start(), enc.Start()); err != nil {
 		cancel(err) // one of them may run
 		_, _ = dec.Wait(ctx), enc.Wait(ctx)

@@ -245,6 +245,9 @@ func (p probeStream) video() media.VideoStream {
 		Range: known(p.Range), Primaries: known(p.Primaries), Transfer: known(p.Transfer),
 		Matrix: known(p.Matrix), ChromaLoc: known(p.ChromaLoc), FieldOrder: known(p.FieldOrder),
 	}
+	if media.IsRGB(p.PixFmt) {
+		v.Picture.Matrix = "gbr" // few containers tell
+	}
 	for _, d := range p.SideData {
 		d.apply(&v)
 	}

@@ -79,6 +79,7 @@ func TestProbe(t *testing.T) {
 			return s.Audio[0].Language == "fra" && s.Audio[0].Title == "Voix" && s.Audio[0].Default
 		}},
 		"starts at 3600 s": {"a.ts", args(film, x264, []string{"-output_ts_offset", "3600"}), func(s media.Source) bool { return s.Start > 3599 && s.Start < 3603 && s.Video.Start > 3599*90000 }},
+		"RGB":              {"a.mov", args(film, []string{"-c:v", "qtrle"}), func(s media.Source) bool { return s.Video.Picture.Matrix == "gbr" }},
 		"y4m":              {"a.y4m", args(film, []string{"-pix_fmt", "yuv444p"}), func(s media.Source) bool { return s.Video.Codec == "rawvideo" && s.Video.Picture.PixFmt == "yuv444p" }},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -108,6 +108,17 @@ func TestFloatAndValid(t *testing.T) {
 	}
 }
 
+func TestIsRGB(t *testing.T) {
+	for name, want := range map[string]bool{
+		"gbrp": true, "gbrp10le": true, "rgb24": true, "bgr0": true, "0rgb": true, "x2rgb10le": true, "bgra64le": true, "pal8": true,
+		"yuv420p": false, "gray": false, "nv12": false, "ayuv64le": false, "": false,
+	} {
+		if got := media.IsRGB(name); got != want {
+			t.Errorf("%q: %v", name, got)
+		}
+	}
+}
+
 func TestInterlaced(t *testing.T) {
 	for order, want := range map[string]bool{
 		"": false, "unknown": false, "progressive": false, "tt": true, "bb": true, "tb": true, "bt": true,

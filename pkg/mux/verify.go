@@ -18,14 +18,18 @@ import (
 )
 
 // Verify reads the sample tables of a finished deliverable, or has its packets listed, and
-// compares their number and their times with the plan's. Containers may round: to half a millisecond in mkv, to
-// a tick of the timescale elsewhere.
+// compares their number and their times with the plan's. Containers may round: to half a
+// millisecond in mkv, to a tick of the timescale elsewhere.
 func Verify(ctx context.Context, tool *ffmpeg.Tool, p *plan.Plan, container, file string) error {
-	read := func() ([]int64, media.Rational, error) { return listPackets(ctx, tool, file) }
+	var times []int64
+	var tb media.Rational
+	err := errors.ErrUnsupported
 	if container == "mp4" || container == "mov" {
-		read = func() ([]int64, media.Rational, error) { return sampleTimes(file) }
+		times, tb, err = sampleTimes(file)
 	}
-	times, tb, err := read()
+	if err != nil { // mp4ff can't read QuickTime's tags
+		times, tb, err = listPackets(ctx, tool, file)
+	}
 	if err != nil {
 		return fmt.Errorf("read the deliverable back: %w", err)
 	}

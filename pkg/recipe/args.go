@@ -93,8 +93,11 @@ func (r Recipe) colour() []string {
 	p := r.coded()
 	var args []string
 	for _, kv := range [][2]string{
-		{"-color_range", p.Range}, {"-color_primaries", p.Primaries}, {"-color_trc", transferOption(p.Transfer)},
-		{"-colorspace", matrixOption(p.Matrix)}, {"-chroma_sample_location", p.ChromaLoc},
+		{"-color_range", p.Range},
+		{"-color_primaries", p.Primaries},
+		{"-color_trc", transferOption(p.Transfer)},
+		{"-colorspace", matrixOption(p.Matrix)},
+		{"-chroma_sample_location", p.ChromaLoc},
 	} {
 		if kv[1] != "" {
 			args = append(args, kv[0], kv[1])
@@ -126,7 +129,7 @@ func matrixOption(name string) string {
 // narrow range where the encoder takes no RGB.
 func (r Recipe) coded() media.Picture {
 	p := r.Picture
-	if p.Matrix == "gbr" && !isRGB(p.PixFmt) {
+	if p.Matrix == "gbr" && !media.IsRGB(p.PixFmt) {
 		p.Matrix, p.Range = "bt709", "tv"
 	}
 	if strings.HasPrefix(p.PixFmt, "yuvj") {
@@ -143,7 +146,7 @@ func (r Recipe) Convert() string {
 	switch {
 	case p.Matrix != r.Picture.Matrix:
 		return "scale=out_color_matrix=" + p.Matrix + ":out_range=" + p.Range
-	case p.Range == "pc" && !isRGB(p.PixFmt):
+	case p.Range == "pc" && !media.IsRGB(p.PixFmt):
 		return "scale=out_range=pc"
 	}
 	return "null"

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/reweave/reweave/pkg/media"
 )
 
 // PixFmt picks the pixel format of a deliverable: the source's where the encoder has
@@ -30,7 +32,7 @@ func PixFmt(source string, has []string) (chosen string, ok bool) {
 		if strings.Contains(f, "yuvj") != strings.Contains(source, "yuvj") {
 			points--
 		}
-		if isRGB(f) != isRGB(source) {
+		if media.IsRGB(f) != media.IsRGB(source) {
 			points--
 		}
 		if points > score {
@@ -81,9 +83,4 @@ func depthOf(s string) int {
 		}
 	}
 	return 8
-}
-
-// isRGB reports whether a format's samples are red, green and blue.
-func isRGB(name string) bool {
-	return strings.Contains(name, "rgb") || strings.Contains(name, "bgr") || strings.HasPrefix(name, "gbr")
 }

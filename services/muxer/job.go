@@ -135,7 +135,9 @@ func (w *work) write(ctx context.Context, out string) error {
 // join writes all chunks as one track to out.
 func (w *work) join(ctx context.Context, out io.Writer) error {
 	tb := w.plan.TimeBase
-	j := splice.NewJoiner(out, splice.Track{Timescale: uint32(tb.Den), Rotation: w.plan.Source.Video.Rotation})
+	j := splice.NewJoiner(out, splice.Track{
+		Timescale: uint32(tb.Den), Rotation: w.plan.Source.Video.Rotation, Frames: w.plan.Frames(),
+	})
 	origin := w.plan.Start()
 	for i, s := range w.plan.Segments {
 		end := w.plan.End

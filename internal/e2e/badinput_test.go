@@ -203,12 +203,16 @@ func asNobody(t *testing.T, p *e2e.Program) {
 }
 
 // inSpaceOf runs the program where a directory holds no more than so much: it is a
-// small file system of its own, which ends with the program.
+// small file system of its own, which ends with the program. What it holds then is
+// listed in a file, if it is anything.
 func inSpaceOf(size, name string) func(t *testing.T, p *e2e.Program) {
 	return func(t *testing.T, p *e2e.Program) {
 		t.Helper()
-		p.Within("unshare", "--map-root-user", "--mount", "sh", "-ec",
-			"mkdir -p "+name+"; mount -t tmpfs -o size="+size+" none "+name+`; exec "$@"`, "sh")
+		p.Within("unshare", "--map-root-user", "--mount", "sh", "-ec", `
+			mkdir -p `+name+`; mount -t tmpfs -o size=`+size+` none `+name+`
+			"$@" && code=0 || code=$?
+			if [ `+name+` != data ]; then ls -A `+name+` >left; [ -s left ] || rm left; fi
+			exit $code`, "sh")
 	}
 }
 

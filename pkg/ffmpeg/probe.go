@@ -120,7 +120,7 @@ func (t *Tool) probeJSON(ctx context.Context, in Input, head io.Reader, out any,
 	}
 	if _, exited := errors.AsType[*exec.ExitError](err); exited {
 		if m := notContainer.FindStringSubmatch(log.String()); m != nil {
-			return fault.Userf("unsupported-container", in.Name, m[1]+" is no container that can be read here",
+			return fault.Userf("unsupported-source", in.Name, m[1]+" is no container that can be read here",
 				"give the file that holds the video itself")
 		}
 		return notMedia(in.Name, strings.ReplaceAll(log.lastLine(), "file:"+in.Path, in.Name))

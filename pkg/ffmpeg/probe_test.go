@@ -152,9 +152,9 @@ func TestProbeRefuses(t *testing.T) {
 		"sound alone":     {mediatest.Make(t, "a.m4a", sound...), "no-video"},
 		"WAV":             {mediatest.Make(t, "a.wav", sound...), "no-video"},
 		"no sizes":        {headless(t), "not-media"},
-		"HLS playlist":    {file("c.mp4", "#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:9,\nfile://"+victim+"\n#EXT-X-ENDLIST\n"), "unsupported-container"},
-		"concat playlist": {file("d.mp4", "ffconcat version 1.0\nfile "+filepath.Base(victim)+"\n"), "unsupported-container"},
-		"still picture":   {mediatest.Make(t, "a.png", args(film, []string{"-frames:v", "1"})...), "unsupported-container"},
+		"HLS playlist":    {file("c.mp4", "#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:9,\nfile://"+victim+"\n#EXT-X-ENDLIST\n"), "unsupported-source"},
+		"concat playlist": {file("d.mp4", "ffconcat version 1.0\nfile "+filepath.Base(victim)+"\n"), "unsupported-source"},
+		"still picture":   {mediatest.Make(t, "a.png", args(film, []string{"-frames:v", "1"})...), "unsupported-source"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := tool(t).Probe(t.Context(), ffmpeg.Input{Path: c.path, Name: "film.mp4"}, nil)

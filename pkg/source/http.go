@@ -2,11 +2,13 @@ package source
 
 import (
 	"context"
-	"fmt"
+	"errors"
 	"io"
 	"net"
 	"net/http"
 	"net/netip"
+	"net/url"
+	"slices"
 	"syscall"
 	"time"
 
@@ -20,38 +22,108 @@ type Getter interface {
 
 // GuardedClient returns a client that connects to public addresses alone: whatever a
 // name resolves to and wherever a redirect leads, an address of this machine, of a
-// private network or of a cloud's metadata service is refused when it is dialled.
-func GuardedClient() *http.Client {
+// private network or of a cloud's metadata service is refused when it is dialled. A
+// redirect from https to plain http is refused too.
+func GuardedClient() *http.Client { return guarded(public) }
+
+func guarded(allowed func(netip.Addr) bool) *http.Client {
 	d := &net.Dialer{Timeout: 30 * time.Second, Control: func(_, address string, _ syscall.RawConn) error {
 		ap, err := netip.ParseAddrPort(address)
-		if err != nil || !public(ap.Addr()) {
-			return fault.Userf("forbidden-address", address, "this address is not public", "upload the file")
+		if err != nil || !allowed(ap.Addr()) {
+			return fault.Userf("forbidden-address", address, "it is not at a public address", "upload the file")
 		}
 		return nil
 	}}
-	return &http.Client{Transport: &http.Transport{
-		DialContext: d.DialContext, TLSHandshakeTimeout: 30 * time.Second, ResponseHeaderTimeout: time.Minute,
-	}}
+	return &http.Client{
+		CheckRedirect: checkRedirect,
+		Transport: &http.Transport{
+			DialContext: d.DialContext, TLSHandshakeTimeout: 30 * time.Second, ResponseHeaderTimeout: time.Minute,
+		},
+	}
+}
+
+func checkRedirect(to *http.Request, via []*http.Request) error {
+	if len(via) >= 10 {
+		return fault.Userf("unreadable-source", to.URL.Host, "its address leads from one to another without an end", "check the URL")
+	}
+	if via[0].URL.Scheme == "https" && to.URL.Scheme != "https" {
+		return fault.Userf("forbidden-address", to.URL.Host, "its address leads from https to plain http", "give the address of the file itself")
+	}
+	return nil
+}
+
+// reserved are networks that netip takes for global, but that are not the internet, or
+// stand for addresses that are not.
+var reserved = []netip.Prefix{
+	netip.MustParsePrefix("0.0.0.0/8"),        // this network (RFC 1122)
+	netip.MustParsePrefix("100.64.0.0/10"),    // shared with the provider (RFC 6598); Alibaba's metadata
+	netip.MustParsePrefix("168.63.129.16/32"), // Azure's wire server
+	netip.MustParsePrefix("192.0.0.0/24"),     // protocol assignments (RFC 6890); Oracle's metadata
+	netip.MustParsePrefix("198.18.0.0/15"),    // benchmarks (RFC 2544)
+	netip.MustParsePrefix("240.0.0.0/4"),      // once for future use (RFC 1112)
+	netip.MustParsePrefix("::/96"),            // IPv4-compatible (RFC 4291)
+	netip.MustParsePrefix("64:ff9b::/96"),     // IPv4 behind NAT64 (RFC 6052)
+	netip.MustParsePrefix("64:ff9b:1::/48"),   // the same, locally (RFC 8215)
+	netip.MustParsePrefix("2001::/32"),        // IPv4 in Teredo (RFC 4380)
+	netip.MustParsePrefix("2002::/16"),        // IPv4 in 6to4 (RFC 3056)
+	netip.MustParsePrefix("fec0::/10"),        // site-local (RFC 3879)
 }
 
 func public(a netip.Addr) bool {
-	a = a.Unmap()
-	shared := netip.MustParsePrefix("100.64.0.0/10") // RFC 6598
-	return a.IsGlobalUnicast() && !a.IsPrivate() && !a.IsLinkLocalUnicast() && !shared.Contains(a)
+	a = a.Unmap().WithZone("")
+	if !a.IsGlobalUnicast() || a.IsPrivate() {
+		return false
+	}
+	return !slices.ContainsFunc(reserved, func(p netip.Prefix) bool { return p.Contains(a) })
 }
 
-func (o *Opener) get(ctx context.Context, url string) (io.ReadCloser, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+func (o *Opener) get(ctx context.Context, address string) (io.ReadCloser, error) {
+	where := withoutSecrets(address)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
-		return nil, fault.Userf("invalid-source", url, "this is no URL", "give https://…")
+		return nil, fault.Userf("invalid-source", where, "this is no URL", "give https://…")
 	}
 	resp, err := o.HTTP.Do(req)
 	if err != nil {
-		return nil, &fault.Error{Class: fault.User, Type: "unreadable-source", Where: url, Title: "the source can't be fetched", Err: err}
+		return nil, unreachable(ctx, where, err)
 	}
-	if resp.StatusCode != http.StatusOK {
-		resp.Body.Close()
-		return nil, fault.Userf("unreadable-source", url, fmt.Sprintf("the server answered %s", resp.Status), "check the URL")
+	if resp.StatusCode == http.StatusOK {
+		return resp.Body, nil
 	}
-	return resp.Body, nil
+	resp.Body.Close()
+	e := fault.Userf("unreadable-source", where, "the server answered "+resp.Status, "check the URL")
+	if resp.StatusCode >= 500 || resp.StatusCode == http.StatusTooManyRequests || resp.StatusCode == http.StatusRequestTimeout {
+		e.Class, e.Hint = fault.Retry, ""
+	}
+	return nil, e
+}
+
+// unreachable says why there was no answer: an address that is forbidden or that nobody
+// has is the user's to mend, anything else may pass.
+func unreachable(ctx context.Context, where string, err error) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	if e, ok := errors.AsType[*fault.Error](err); ok {
+		told := *e
+		told.Where = where
+		return &told
+	}
+	e := &fault.Error{Class: fault.Retry, Type: "unreadable-source", Where: where, Title: "the source can't be fetched", Err: err}
+	if u, ok := errors.AsType[*url.Error](err); ok {
+		e.Err = u.Err // it has the address once more, with all that is secret in it
+	}
+	if dns, ok := errors.AsType[*net.DNSError](err); ok && dns.IsNotFound {
+		e.Class, e.Hint = fault.User, "check the URL"
+	}
+	return e
+}
+
+// withoutSecrets returns an address without what may give access: user, password, query.
+func withoutSecrets(address string) string {
+	u, err := url.Parse(address)
+	if err != nil {
+		return "source"
+	}
+	return (&url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path}).String()
 }

@@ -44,7 +44,7 @@ func indexFirst(head []byte) bool {
 		}
 		switch string(head[4:8]) {
 		case "moov":
-			return size <= uint64(len(head))
+			return size >= 8 && size <= uint64(len(head))
 		case "mdat":
 			return false
 		}

@@ -1,12 +1,16 @@
 package splice_test
 
 import (
+	"bytes"
 	"io"
+	"math"
 	"math/rand/v2"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/Eyevinn/mp4ff/mp4"
 
 	"github.com/reweave/reweave/pkg/media/mediatest"
 	"github.com/reweave/reweave/pkg/splice"
@@ -77,6 +81,74 @@ func TestJoinThroughAPipe(t *testing.T) {
 		for i := range shown {
 			if off := shown[i] - shown[0] - pts[i]; off > tick || off < -tick {
 				t.Errorf("%s: frame %d is off by %d ticks", container, i, off)
+			}
+		}
+	}
+}
+
+// AV1 is shown in the order in which it is coded: nothing is delayed.
+func TestJoinOfAV1HasNoDelay(t *testing.T) {
+	paths := chunks(t, recipes["libsvtav1"], []int{1, 9})
+	pts, end := times(10, func(i int) int64 { return 100 + int64(i) })
+	for i, p := range mediatest.Packets(t, joined(t, splice.Track{Timescale: 1000}, paths, pts, end)) {
+		if p.PTS != pts[i] || p.DTS != pts[i] {
+			t.Errorf("packet %d: %+v", i, p)
+		}
+	}
+}
+
+// The track ends when its last frame does, even when that is not the last one decoded.
+func TestJoinHoldsTheLastFrame(t *testing.T) {
+	for codec, lengths := range map[string][]int{"libx264": {5, 12}, "libsvtav1": {3, 2}} {
+		paths := chunks(t, recipes[codec], lengths)
+		frames := lengths[0] + lengths[1]
+		for _, held := range []int64{1, 1001, 150_000} {
+			pts, end := times(frames, func(i int) int64 {
+				if i == frames-1 {
+					return held
+				}
+				return 1001
+			})
+			out := joined(t, splice.Track{Timescale: 30000, Frames: frames}, paths, pts, end)
+			begins, ends := extent(t, out)
+			if got := ends - begins; got < end || held >= 1001 && got != end {
+				t.Errorf("%s: the last frame is held %d ticks, the track is %d long, want %d", codec, held, got, end)
+			}
+		}
+	}
+}
+
+// extent returns when the first frame of a fragmented track is shown and the last one ends.
+func extent(t *testing.T, path string) (begins, ends int64) {
+	t.Helper()
+	f, err := mp4.ReadMP4File(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	begins = math.MaxInt64
+	for _, s := range f.Segments {
+		for _, frag := range s.Fragments {
+			dts := int64(frag.Moof.Traf.Tfdt.BaseMediaDecodeTime())
+			for _, s := range frag.Moof.Traf.Trun.Samples {
+				pts := dts + int64(s.CompositionTimeOffset)
+				begins, ends = min(begins, pts), max(ends, pts+int64(s.Dur))
+				dts += int64(s.Dur)
+			}
+		}
+	}
+	return begins, ends
+}
+
+// Players turn the joined pictures clockwise.
+func TestJoinTurnsPictures(t *testing.T) {
+	path := encode(t, recipes["libx264"], pictures(t, 2))
+	for degrees, turn := range map[int]string{0: "null", 90: "transpose=clock", 180: "hflip,vflip", 270: "transpose=cclock"} {
+		out := joined(t, splice.Track{Timescale: 25, Rotation: degrees}, []string{path}, []int64{0, 1}, 2)
+		copied := mediatest.Make(t, "a.mp4", "-i", out, "-c", "copy")
+		for _, file := range []string{out, copied} {
+			got := mediatest.Run(t, "-i", file, "-f", "rawvideo", "-")
+			if want := mediatest.Run(t, "-i", path, "-vf", turn, "-f", "rawvideo", "-"); !bytes.Equal(got, want) {
+				t.Errorf("%s is not turned by %d degrees", filepath.Base(file), degrees)
 			}
 		}
 	}

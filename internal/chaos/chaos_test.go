@@ -70,8 +70,8 @@ func TestProxyHarms(t *testing.T) {
 	defer echo.Close()
 	go func() {
 		for {
-			c, err := echo.Accept()
-			if err != nil {
+			c, broken := echo.Accept()
+			if broken != nil {
 				return
 			}
 			go func() { defer c.Close(); b := make([]byte, 4); n, _ := c.Read(b); _, _ = c.Write(b[:n]) }()

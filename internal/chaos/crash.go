@@ -147,8 +147,8 @@ func (w *world) arm(ctx context.Context, name, point string) (dead func() error,
 	armed := s.proc
 	return func() error {
 		if err := await(ctx, jobLimit, "the fault", func() (bool, error) {
-			_, err := os.Stat(marker)
-			return err == nil, nil
+			_, missing := os.Stat(marker)
+			return missing == nil, nil
 		}); err != nil {
 			return err
 		}

@@ -36,6 +36,9 @@ func Uses(files []File, calls []Call, in func(File) bool, may ...string) (wrong 
 // Code picks the files that are no tests.
 func Code(f File) bool { return !f.Test }
 
+// Libraries picks the files that are neither tests nor part of a command.
+func Libraries(f File) bool { return !f.Test && f.Name.Name != "main" }
+
 // Below picks the files below one of the directories that are no tests.
 func Below(dirs ...string) func(File) bool {
 	return func(f File) bool {

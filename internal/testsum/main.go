@@ -4,8 +4,9 @@
 //
 //	go test -json work | go run ./internal/testsum
 //
-// It exits with 1 when a test failed or was skipped, when a package did not build, and
-// when there was no test at all. With -skips, a skipped test is no failure.
+// It exits with 1 when a test failed or was skipped, when a package did not build or did
+// not come to its end, and when there was no test at all. With -skips, a skipped test is
+// no failure.
 package main
 
 import (
@@ -14,13 +15,19 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"maps"
 	"os"
+	"os/signal"
+	"slices"
 	"strings"
+	"syscall"
 )
 
 func main() {
 	skips := flag.Bool("skips", false, "let tests be skipped")
 	flag.Parse()
+	// What ends the whole run ends go test, and then there is something left to tell.
+	signal.Ignore(os.Interrupt, syscall.SIGTERM)
 	ok, err := summarise(os.Stdin, os.Stdout, *skips)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "testsum:", err)
@@ -43,13 +50,18 @@ type report struct {
 	passed, failed, skipped int
 	// output is what is not yet told, by package, or package and test.
 	output map[string]*strings.Builder
+	// running holds the packages, and packages and tests, that have begun.
+	running map[string]bool
 	// tests and bad count the tests of a package, and those of them that failed.
 	tests, bad map[string]int
 }
 
 // summarise reads events from r and reports to w. It returns whether all is well.
 func summarise(r io.Reader, w io.Writer, skips bool) (ok bool, err error) {
-	rep := &report{w: w, output: map[string]*strings.Builder{}, tests: map[string]int{}, bad: map[string]int{}}
+	rep := &report{
+		w: w, output: map[string]*strings.Builder{}, running: map[string]bool{},
+		tests: map[string]int{}, bad: map[string]int{},
+	}
 	lines := bufio.NewScanner(r)
 	lines.Buffer(nil, 64<<20)
 	for lines.Scan() {
@@ -76,7 +88,10 @@ func (r *report) add(e event) {
 			r.output[key] = &strings.Builder{}
 		}
 		r.output[key].WriteString(e.Output)
+	case "start", "run":
+		r.running[key] = true
 	case "pass", "fail", "skip":
+		delete(r.running, key)
 		if e.Test == "" {
 			r.endPackage(e, key)
 		} else {
@@ -127,6 +142,14 @@ func (r *report) tell(key string) {
 }
 
 func (r *report) end(skips bool) (ok bool) {
+	for _, key := range slices.Sorted(maps.Keys(r.running)) {
+		pkg, test, _ := strings.Cut(key, "\x00")
+		if test == "" {
+			r.failed++
+		}
+		fmt.Fprintf(r.w, "UNFINISHED: %s %s\n", pkg, test)
+		r.tell(key)
+	}
 	if r.skipped > 0 {
 		fmt.Fprintf(r.w, "%d skipped\n", r.skipped)
 	}

@@ -6,8 +6,7 @@ import (
 )
 
 func TestSummarise(t *testing.T) {
-	const pass = `{"Action":"start","Package":"p"}
-{"Action":"run","Package":"p","Test":"TestA"}
+	const pass = `{"Action":"run","Package":"p","Test":"TestA"}
 {"Action":"output","Package":"p","Test":"TestA","Output":"quiet\n"}
 {"Action":"pass","Package":"p","Test":"TestA/sub","Elapsed":0.1}
 {"Action":"pass","Package":"p","Test":"TestA","Elapsed":0.1}
@@ -49,6 +48,11 @@ func TestSummarise(t *testing.T) {
 			in: pass + `{"Action":"output","Package":"p","Output":"exit status 3\n"}
 {"Action":"fail","Package":"p"}`,
 			says: []string{"exit status 3"}, last: "2 passed, 1 failed",
+		},
+		"a package is cut off": {
+			in: `{"Action":"start","Package":"p"}` + "\n" + pass + `{"Action":"run","Package":"p","Test":"TestD"}
+{"Action":"output","Package":"p","Test":"TestD","Output":"waiting\n"}`,
+			says: []string{"UNFINISHED: p TestD\n    waiting\n"}, last: "2 passed, 1 failed",
 		},
 		"a package has no tests": {
 			in: pass + `{"Action":"skip","Package":"none"}`,

@@ -59,12 +59,14 @@ func (e *Encoder) Encode(ctx context.Context, t queue.Task, segment, out string,
 	enc := e.Tool.Command(ctx, encodeArgs(t, e.Threads, out, e.Tool.Passthrough())...)
 	enc.GiveStdin(frames)
 	hashes, err1 := dec.Pipe()
+	defer hashes.Close() //nolint:staticcheck // of no file is no harm
 	counts, err2 := enc.Pipe()
+	defer counts.Close() //nolint:staticcheck // as above
 	if err := errors.Join(err1, err2, dec.Start(), enc.Start()); err != nil {
+		cancel(err) // one of them may run
+		_, _ = dec.Wait(ctx), enc.Wait(ctx)
 		return Result{}, err
 	}
-	defer hashes.Close()
-	defer counts.Close()
 
 	var pixels string
 	var got, made int
@@ -96,18 +98,21 @@ func (e *Encoder) Encode(ctx context.Context, t queue.Task, segment, out string,
 	return r, err
 }
 
+// scaling has pixel formats converted alike on every CPU. It is part of the graph: the
+// option -sws_flags does not reach one that is given with -filter_complex.
+const scaling = "bitexact+accurate_rnd+full_chroma_int"
+
 // decodeArgs decodes the segment, keeps the owned frames, and gives each of them twice:
 // raw to stdout, hashed to pipe:3.
 func decodeArgs(t queue.Task, segment string, passthrough []string) []string {
-	graph := fmt.Sprintf("[0:v:0]trim=start_pts=%d:end_pts=%d,split[frames][hashes]",
-		t.First*matroska.RankStep, (t.First+t.Frames)*matroska.RankStep)
+	graph := fmt.Sprintf("sws_flags=%s;[0:v:0]trim=start_pts=%d:end_pts=%d,split[decoded][hashes];[decoded]%s[frames]",
+		scaling, t.First*matroska.RankStep, (t.First+t.Frames)*matroska.RankStep, t.Recipe.Convert())
 	args := []string{
 		"-protocol_whitelist", "file", "-max_error_rate", "1", "-copyts", "-noautorotate", "-threads", "1", "-i", "file:" + segment,
 		"-filter_complex", graph, "-map", "[frames]",
 	}
 	args = append(args, passthrough...)
-	args = append(args, "-sws_flags", "bitexact+accurate_rnd+full_chroma_int",
-		"-f", "rawvideo", "-pix_fmt", t.Recipe.Picture.PixFmt, "pipe:1", "-map", "[hashes]")
+	args = append(args, "-f", "rawvideo", "-pix_fmt", t.Recipe.Picture.PixFmt, "pipe:1", "-map", "[hashes]")
 	args = append(args, passthrough...)
 	return append(args, "-enc_time_base", "1:1000", "-f", "framehash", "-hash", "murmur3", "pipe:3")
 }

@@ -84,7 +84,7 @@ func (t *Tool) probeFrame(ctx context.Context, in Input, head []byte, v *media.V
 		"-show_entries", "frame=interlaced_frame,top_field_first,side_data_list",
 	})
 	if fault.Of(err) == fault.User {
-		return nil //nolint:nilerr // the first packet is damaged: reading on will say so
+		return nil // the first packet is damaged: reading on will say so
 	}
 	if err != nil || len(p.Frames) == 0 {
 		return err
@@ -166,6 +166,7 @@ type probeStream struct {
 	Index       int            `json:"index"`
 	Kind        string         `json:"codec_type"`
 	Codec       string         `json:"codec_name"`
+	Tag         string         `json:"codec_tag_string"`
 	TimeBase    media.Rational `json:"time_base"`
 	Start       int64          `json:"start_pts"`
 	Width       int            `json:"width"`
@@ -210,6 +211,7 @@ func (p probe) source(name string) (media.Source, error) {
 			s.Subs = append(s.Subs, st.stream())
 		case st.Kind == "attachment":
 			s.Attached = append(s.Attached, st.stream())
+		case st.Kind == "data" && st.Tag == "text" && len(p.Chapters) > 0: // QuickTime's form of chapters
 		default:
 			s.Other = append(s.Other, st.stream())
 		}
@@ -242,6 +244,9 @@ func (p probeStream) video() media.VideoStream {
 		Width: p.Width, Height: p.Height, PixFmt: p.PixFmt, SAR: sar,
 		Range: known(p.Range), Primaries: known(p.Primaries), Transfer: known(p.Transfer),
 		Matrix: known(p.Matrix), ChromaLoc: known(p.ChromaLoc), FieldOrder: known(p.FieldOrder),
+	}
+	if media.IsRGB(p.PixFmt) {
+		v.Picture.Matrix = "gbr" // few containers tell
 	}
 	for _, d := range p.SideData {
 		d.apply(&v)

@@ -3,6 +3,8 @@
 // a file; package ffmpeg does.
 package media
 
+import "strings"
+
 // Picture is the shape of decoded pictures and how they are to be shown. The empty
 // string stands for "unspecified".
 type Picture struct {
@@ -28,6 +30,12 @@ type Picture struct {
 // Interlaced reports whether the pictures are pairs of fields.
 func (p Picture) Interlaced() bool {
 	return p.FieldOrder != "" && p.FieldOrder != "progressive" && p.FieldOrder != "unknown"
+}
+
+// IsRGB reports whether a pixel format's samples are red, green and blue, or stand for
+// such in a palette.
+func IsRGB(pixFmt string) bool {
+	return strings.Contains(pixFmt, "rgb") || strings.Contains(pixFmt, "bgr") || strings.HasPrefix(pixFmt, "gbr") || pixFmt == "pal8"
 }
 
 // Source is what a probe knows of a source before a packet of it is read.

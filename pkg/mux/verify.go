@@ -3,6 +3,7 @@ package mux
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -16,28 +17,39 @@ import (
 	"github.com/reweave/reweave/pkg/plan"
 )
 
-// Verify reads the packets of a finished deliverable and compares their number and
-// their times with the plan's. Containers may round: to half a millisecond in mkv, to
-// a tick of the timescale elsewhere.
-func Verify(ctx context.Context, tool *ffmpeg.Tool, p *plan.Plan, file string) error {
+// Verify reads the sample tables of a finished deliverable, or has its packets listed, and
+// compares their number and their times with the plan's. Containers may round: to half a
+// millisecond in mkv, to a tick of the timescale elsewhere.
+func Verify(ctx context.Context, tool *ffmpeg.Tool, p *plan.Plan, container, file string) error {
+	var times []int64
+	var tb media.Rational
+	err := errors.ErrUnsupported
+	if container == "mp4" || container == "mov" {
+		times, tb, err = sampleTimes(file)
+	}
+	if err != nil { // mp4ff can't read QuickTime's tags
+		times, tb, err = listPackets(ctx, tool, file)
+	}
+	if err != nil {
+		return fmt.Errorf("read the deliverable back: %w", err)
+	}
+	return compare(p, times, tb)
+}
+
+// listPackets has ffmpeg list the packets of the video track.
+func listPackets(ctx context.Context, tool *ffmpeg.Tool, file string) (times []int64, tb media.Rational, err error) {
 	cmd := tool.Command(ctx, "-protocol_whitelist", "file", "-copyts", "-i", "file:"+file, "-map", "0:v:0", "-c", "copy",
 		"-copyinkf", "-f", "framecrc", "pipe:3")
 	r, err := cmd.Pipe()
 	if err != nil {
-		return err
+		return nil, tb, err
 	}
 	defer r.Close()
 	if err := cmd.Start(); err != nil {
-		return err
+		return nil, tb, err
 	}
-	times, tb, readErr := packetTimes(r)
-	if err := cmd.Wait(ctx); err != nil {
-		return fmt.Errorf("read the deliverable back: %w", err)
-	}
-	if readErr != nil {
-		return fmt.Errorf("read the deliverable back: %w", readErr)
-	}
-	return compare(p, times, tb)
+	times, tb, err = packetTimes(r)
+	return times, tb, errors.Join(err, cmd.Wait(ctx))
 }
 
 // packetTimes reads framecrc's lines "stream, dts, pts, …".

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"math"
+	"slices"
 
 	"github.com/Eyevinn/mp4ff/mp4"
 
@@ -16,6 +18,9 @@ type Track struct {
 	Timescale uint32
 	// Rotation is the clockwise rotation to show the pictures in: 0, 90, 180 or 270.
 	Rotation int
+	// Frames is how many frames the track will have; 0 when that is not known. The last
+	// one of them is held until its end.
+	Frames int
 }
 
 // Joiner writes a fragmented MP4 of one track, chunk after chunk, in memory that does
@@ -24,6 +29,7 @@ type Joiner struct {
 	w      io.Writer
 	track  Track
 	stsd   []byte
+	clock  clock
 	seq    uint32
 	count  int
 	chunks int
@@ -46,7 +52,11 @@ func (j *Joiner) Add(c *Chunk, pts []int64, end int64) error {
 			Title: fmt.Sprintf("it holds %d frames where the plan has %d", c.Frames(), len(pts)),
 		}
 	}
+	if err := increasing(pts, end); err != nil {
+		return fmt.Errorf("write chunk %d: %w", j.chunks, err)
+	}
 	if j.stsd == nil {
+		j.clock = newClock(c.reorders, pts, end)
 		if err := j.begin(c); err != nil {
 			return err
 		}
@@ -93,28 +103,49 @@ var matrices = map[int]func(w, h int32) [9]int32{
 	},
 }
 
+func increasing(pts []int64, end int64) error {
+	for k := range pts {
+		next := end
+		if k+1 < len(pts) {
+			next = pts[k+1]
+		}
+		if next <= pts[k] {
+			return fmt.Errorf("times run backwards at frame %d: %d after %d", k, next, pts[k])
+		}
+	}
+	return nil
+}
+
+// hold makes the last packet longer where the frame shown last would end before its time.
+func hold(dts []int64, ranks []int, pts []int64, end int64) {
+	last := len(pts) - 1
+	if k := slices.Index(ranks, last); pts[last]+dts[k+1]-dts[k] < end {
+		dts[last+1] = dts[last] + end - pts[ranks[last]]
+	}
+}
+
 func (j *Joiner) writeFragment(c *Chunk, pts []int64, end int64) error {
 	j.seq++
 	frag, err := mp4.CreateFragment(j.seq, c.init.Moov.Trak.Tkhd.TrackID)
 	if err != nil {
 		return err
 	}
+	dts, ranks := j.clock.next(pts, end), c.ranks()
+	if j.count+len(pts) == j.track.Frames {
+		hold(dts, ranks, pts, end)
+	}
 	traf := frag.Moof.Traf
-	traf.Tfdt.SetBaseMediaDecodeTime(uint64(pts[0]))
+	traf.Tfdt.SetBaseMediaDecodeTime(uint64(dts[0]))
 	traf.Trun.Version = 1
 	var size int64
-	for k, rank := range c.ranks() {
+	for k, rank := range ranks {
 		s := c.samples[k]
-		next := end
-		if k+1 < len(pts) {
-			next = pts[k+1]
-		}
-		if next < pts[k] {
-			return fmt.Errorf("times run backwards at frame %d: %d after %d", k, next, pts[k])
+		dur, offset := dts[k+1]-dts[k], j.clock.delay+pts[rank]-dts[k]
+		if offset < 0 || offset > math.MaxInt32 || dur > math.MaxUint32 {
+			return fmt.Errorf("packet %d, which is shown as number %d, can't be timed: %d ticks long, shown %d ticks later", k, rank, dur, offset)
 		}
 		traf.Trun.AddSample(mp4.Sample{
-			Flags: s.flags, Dur: uint32(next - pts[k]), Size: s.size,
-			CompositionTimeOffset: int32(pts[rank] - pts[k]),
+			Flags: s.flags, Dur: uint32(dur), Size: s.size, CompositionTimeOffset: int32(offset),
 		})
 		size += int64(s.size)
 	}

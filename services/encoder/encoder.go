@@ -53,14 +53,15 @@ func (c Config) Validate() error {
 }
 
 type service struct {
-	cfg    Config
-	env    boot.Env
-	tool   *ffmpeg.Tool
-	encode *chunk.Encoder
-	jobs   worker.Jobs
-	me     queue.Worker
-	builds []string
-	busy   atomic.Int32
+	cfg     Config
+	env     boot.Env
+	tool    *ffmpeg.Tool
+	encode  *chunk.Encoder
+	scratch *worker.Scratch
+	jobs    worker.Jobs
+	me      queue.Worker
+	builds  []string
+	busy    atomic.Int32
 
 	mu    sync.Mutex
 	tasks map[string]int // what the slots work on → percent
@@ -80,7 +81,12 @@ func Run(ctx context.Context, cfg Config, env boot.Env) error {
 	if cfg.Stall == 0 {
 		cfg.Stall = 5 * time.Minute
 	}
-	s := &service{cfg: cfg, env: env, tool: tool, tasks: map[string]int{}}
+	scratch, err := worker.OpenScratch(cfg.Scratch)
+	if err != nil {
+		return err
+	}
+	defer scratch.Close() // when it fails, the next process sweeps what is left
+	s := &service{cfg: cfg, env: env, tool: tool, scratch: scratch, tasks: map[string]int{}}
 	s.encode = &chunk.Encoder{Tool: tool, Threads: max(1, runtime.GOMAXPROCS(0)/cfg.Slots)}
 	s.metrics = newMetrics(env.Metrics)
 	if err := s.introduce(ctx); err != nil {

@@ -100,7 +100,7 @@ func (s *service) make(ctx context.Context, t queue.Task, beat func()) (queue.Do
 	if err := s.admit(ctx, t); err != nil {
 		return queue.Done{}, err
 	}
-	dir, remove, err := worker.Scratch(s.cfg.Scratch, "encode-"+t.Job+"-"+string(t.ID))
+	dir, remove, err := s.scratch.Dir("encode-" + t.Job + "-" + string(t.ID))
 	if err != nil {
 		return queue.Done{}, err
 	}

@@ -21,7 +21,6 @@ import (
 	"github.com/reweave/reweave/pkg/queue/natsq"
 	"github.com/reweave/reweave/pkg/splice"
 	"github.com/reweave/reweave/pkg/store"
-	"github.com/reweave/reweave/pkg/worker"
 )
 
 // work is the making of one deliverable.
@@ -59,7 +58,7 @@ func (s *service) mux(ctx context.Context, id string) error {
 		return err
 	}
 	faultpoint.Hit("muxer.after-claim")
-	dir, remove, err := worker.Scratch(s.cfg.Scratch, "mux-"+id)
+	dir, remove, err := s.scratch.Dir("mux-" + id)
 	if err != nil {
 		return err
 	}
@@ -136,7 +135,9 @@ func (w *work) write(ctx context.Context, out string) error {
 // join writes all chunks as one track to out.
 func (w *work) join(ctx context.Context, out io.Writer) error {
 	tb := w.plan.TimeBase
-	j := splice.NewJoiner(out, splice.Track{Timescale: uint32(tb.Den), Rotation: w.plan.Source.Video.Rotation})
+	j := splice.NewJoiner(out, splice.Track{
+		Timescale: uint32(tb.Den), Rotation: w.plan.Source.Video.Rotation, Frames: w.plan.Frames(),
+	})
 	origin := w.plan.Start()
 	for i, s := range w.plan.Segments {
 		end := w.plan.End
@@ -226,7 +227,7 @@ func (w *work) publish(ctx context.Context, file string) error {
 // Nobody knows of the stored object yet, so that one that fails the check is only swept.
 func (w *work) storeChecked(ctx context.Context, path string, f *os.File, o job.Output) error {
 	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return mux.Verify(ctx, w.tool, w.plan, path) })
+	g.Go(func() error { return mux.Verify(ctx, w.tool, w.plan, w.job.Spec.Container, path) })
 	g.Go(func() error {
 		if err := w.env.Store.Put(ctx, o.Key, f, o.Bytes, map[string]string{"sha256": o.SHA256}); err != nil {
 			return fmt.Errorf("store deliverable: %w", err)

@@ -19,7 +19,6 @@ import (
 	"github.com/reweave/reweave/pkg/source"
 	"github.com/reweave/reweave/pkg/split"
 	"github.com/reweave/reweave/pkg/store"
-	"github.com/reweave/reweave/pkg/worker"
 )
 
 // work is the splitting of one job.
@@ -57,7 +56,7 @@ func (s *service) split(ctx context.Context, id string, again bool) error {
 	if j.State == job.Encoding { // an earlier delivery of this message came to its end
 		return s.tell(ctx, j)
 	}
-	dir, remove, err := worker.Scratch(s.cfg.Scratch, "split-"+id)
+	dir, remove, err := s.scratch.Dir("split-" + id)
 	if err != nil {
 		return err
 	}

@@ -49,7 +49,7 @@ func (a *app) submit(ctx context.Context, c *cobra.Command, arg string, o *submi
 	defer in.close()
 	spec := o.wanted(c.Flags())
 	spec.Class, spec.Name = job.Class(o.class), in.name
-	if err := check(spec); err != nil {
+	if err := check(spec, nil, flagOf); err != nil {
 		return err
 	}
 	show := a.reporter(false, false)

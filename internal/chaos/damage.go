@@ -14,13 +14,15 @@ import (
 	"github.com/reweave/reweave/pkg/store"
 )
 
-// flip changes one byte of a stored object, in the directory of the S3 server, and keeps
-// it of a kind that a parser takes: a digit becomes another digit.
+// flip changes one byte of a stored object, in the directory of the S3 server. In JSON it
+// is a digit of the time of a frame, and becomes another digit: a parser takes it, and the
+// deliverable would be another one.
 func (w *world) flip(key string) error {
 	return w.rewrite(key, func(b []byte) []byte {
 		at := len(b) / 2
-		if i := bytes.LastIndexAny(b[:at], "12345678"); strings.HasSuffix(key, ".json") && i > 0 {
-			at = i
+		if strings.HasSuffix(key, ".json") {
+			at = bytes.LastIndex(b, []byte(`"times"`))
+			at += bytes.IndexByte(b[at:], ',') - 2 // the tens of the first time
 		}
 		b[at] ^= 1
 		return b
@@ -48,7 +50,12 @@ func (w *world) rewrite(key string, change func([]byte) []byte) error {
 }
 
 // damages are the ways to damage an object.
-func (w *world) damages() []func(string) error { return []func(string) error{w.flip, w.truncate} }
+func (w *world) damages() []func(string) error {
+	if w.h.brief {
+		return []func(string) error{w.flip}
+	}
+	return []func(string) error{w.flip, w.truncate}
+}
 
 // damageChunk damages a chunk of a finished job and has the film encoded again: that
 // chunk alone is made anew.

@@ -123,7 +123,10 @@ func dieCancelling(ctx context.Context, h *harness, r *row) error {
 		return err
 	}
 	cancelled := make(chan error, 1)
-	go func() { _, err := w.api.Cancel(ctx, id); cancelled <- err }()
+	go func() {
+		_, cerr := w.api.Cancel(ctx, id)
+		cancelled <- cerr
+	}()
 	r.times++
 	if err := errors.Join(dead(), w.revive(), <-cancelled, w.clean(ctx, id), release()); err != nil {
 		return err
@@ -195,8 +198,8 @@ func submitAtOnce(ctx context.Context, h *harness, r *row) error {
 	var all sync.WaitGroup
 	for i := range r.times {
 		all.Go(func() {
-			j, err := w.api.Submit(ctx, spec, "fifty")
-			ids[i], errs[i] = j.ID, err
+			j, serr := w.api.Submit(ctx, spec, "fifty")
+			ids[i], errs[i] = j.ID, serr
 		})
 	}
 	all.Wait()

@@ -110,11 +110,10 @@ func drainWorkers(ctx context.Context, h *harness, r *row) error {
 		return err
 	}
 	for n := 1; n <= 10; n++ {
-		err := await(ctx, jobLimit, "the segment to be held", func() (bool, error) {
-			tasks, err := w.encodes(id)
-			return tasks[poisoned] >= n, err
-		})
-		if err != nil {
+		if err := await(ctx, jobLimit, "the segment to be held", func() (bool, error) {
+			tasks, terr := w.encodes(id)
+			return tasks[poisoned] >= n, terr
+		}); err != nil {
 			return err
 		}
 		if err := w.services["encoder0"].proc.drain(20 * time.Second); err != nil {

@@ -98,7 +98,7 @@ const pollEvery = 20 * time.Millisecond
 
 // await waits until cond holds.
 func await(ctx context.Context, limit time.Duration, what string, cond func() (bool, error)) error {
-	ctx, cancel := context.WithTimeout(ctx, limit)
+	inTime, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	tick := time.NewTicker(pollEvery)
 	defer tick.Stop()
@@ -110,7 +110,10 @@ func await(ctx context.Context, limit time.Duration, what string, cond func() (b
 		}
 		last = err
 		select {
-		case <-ctx.Done():
+		case <-inTime.Done():
+			if ctx.Err() != nil {
+				return fmt.Errorf("wait for %s: %w", what, ctx.Err())
+			}
 			return errors.Join(fmt.Errorf("waited %s in vain for %s", limit, what), last)
 		case <-tick.C:
 		}

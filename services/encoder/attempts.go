@@ -14,25 +14,37 @@ import (
 	"github.com/reweave/reweave/pkg/queue/natsq"
 )
 
-// bad counts the tries that ended badly: failed ones, and those that began and never
-// came to an end, because their worker died. Tries handed back in good order don't count.
-func bad(history []queue.Attempt) (n int, last string) {
-	begun := map[string]bool{} // by worker: what is handed back before it began takes nothing off
+// tries is what the history of a task comes to.
+type tries struct {
+	failed int
+	// died counts the tries that began and never came to an end: their worker died.
+	died int
+	// last is why the last one failed.
+	last string
+}
+
+// count adds up a history. Tries handed back in good order don't count, and what is handed
+// back before it began takes nothing off.
+func count(history []queue.Attempt) (n tries) {
+	begun := map[string]bool{} // by worker
 	for _, a := range history {
-		switch a.Kind {
-		case queue.AttemptStart:
-			n++
-		case queue.AttemptRelease:
-			if begun[a.Worker] {
-				n--
-			}
-		case queue.AttemptFail:
-			last = a.Detail
+		if begun[a.Worker] && a.Kind != queue.AttemptStart {
+			n.died--
 		}
 		begun[a.Worker] = a.Kind == queue.AttemptStart
+		switch a.Kind {
+		case queue.AttemptStart:
+			n.died++
+		case queue.AttemptFail:
+			n.failed++
+			n.last = a.Detail
+		}
 	}
-	return n, last
+	return n
 }
+
+// poisoned reports whether a task has been tried often enough.
+func (n tries) poisoned() bool { return n.failed >= maxAttempts || n.failed+n.died >= maxDeaths }
 
 // admit notes that a try begins, unless too many have ended badly.
 func (s *service) admit(ctx context.Context, t queue.Task) error {
@@ -40,13 +52,14 @@ func (s *service) admit(ctx context.Context, t queue.Task) error {
 	if err != nil {
 		return err
 	}
-	if n, last := bad(history); n >= maxAttempts {
+	if n := count(history); n.poisoned() {
+		last := n.last
 		if last == "" {
 			last = "its worker died each time"
 		}
 		return &fault.Error{
 			Class: fault.Permanent, Type: "poison-segment", Where: place(t),
-			Title: fmt.Sprintf("%d tries to encode it ended badly", n), Err: errors.New(last),
+			Title: fmt.Sprintf("%d tries to encode it ended badly", n.failed+n.died), Err: errors.New(last),
 		}
 	}
 	defer faultpoint.Hit("encoder.after-start")
@@ -77,8 +90,8 @@ func (s *service) failed(ctx context.Context, lease *natsq.Lease, t queue.Task, 
 	if err != nil {
 		return err
 	}
-	if n, _ := bad(history); n < maxAttempts && class != fault.User {
-		return lease.Return(ctx, time.Duration(n)*500*time.Millisecond)
+	if n := count(history); !n.poisoned() && class != fault.User {
+		return lease.Return(ctx, time.Duration(n.failed)*500*time.Millisecond)
 	}
 	if err := lifecycle.Fail(ctx, s.env.Bus, s.env.Store, t.Job, located(t, cause)); err != nil {
 		return err

@@ -23,8 +23,13 @@ import (
 	"github.com/reweave/reweave/pkg/worker"
 )
 
-// maxAttempts is how many tries of a task may end badly before its job fails.
-const maxAttempts = 3
+// maxAttempts is how many tries of a task may fail before its job does, maxDeaths how many
+// may end badly in any way. ffmpeg is a child, whose crash is a failure and never takes the
+// worker with it: a worker that died was most likely killed for another reason.
+const (
+	maxAttempts = 3
+	maxDeaths   = 10
+)
 
 // handle works on one task and settles its lease.
 func (s *service) handle(ctx context.Context, lease *natsq.Lease) {

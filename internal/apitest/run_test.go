@@ -16,6 +16,7 @@ import (
 
 // running is the service on a listener of the test's.
 type running struct {
+	addr   string
 	client *client.Client
 	drain  chan struct{}
 	ended  chan error
@@ -27,7 +28,7 @@ func run(ctx context.Context, t *testing.T, cfg api.Config) *running {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &running{client: client.New(ln.Addr().String(), nil), drain: make(chan struct{}), ended: make(chan error, 1)}
+	r := &running{addr: ln.Addr().String(), client: client.New(ln.Addr().String(), nil), drain: make(chan struct{}), ended: make(chan error, 1)}
 	env := testenv.Start(t).Boot("api")
 	ready := make(chan struct{})
 	env.Drain, env.Ready = r.drain, func(string) { close(ready) }

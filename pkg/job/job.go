@@ -87,7 +87,9 @@ type Output struct {
 
 // Job is the state of one job, as kept in the bucket "jobs" and as the API tells it.
 type Job struct {
-	ID      string    `json:"id"`
+	ID string `json:"id"`
+	// Tenant is whose job it is; "" on a server that asks nobody who they are.
+	Tenant  string    `json:"tenant,omitempty"`
 	State   State     `json:"state"`
 	Spec    Spec      `json:"spec"`
 	Created time.Time `json:"created"`

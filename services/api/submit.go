@@ -20,8 +20,10 @@ import (
 	"github.com/oklog/ulid/v2"
 	"go.uber.org/zap"
 
+	"github.com/reweave/reweave/pkg/auth"
 	"github.com/reweave/reweave/pkg/fault"
 	"github.com/reweave/reweave/pkg/job"
+	"github.com/reweave/reweave/pkg/store"
 )
 
 func (s *Server) submit(ctx context.Context, in *submitInput) (*submitOutput, error) {
@@ -32,10 +34,14 @@ func (s *Server) submit(ctx context.Context, in *submitInput) (*submitOutput, er
 	if spec, err = s.check(ctx, spec); err != nil {
 		return nil, err
 	}
-	now := time.Now().UTC()
+	now, tenant := time.Now().UTC(), callerOf(ctx).Tenant
+	key := in.Key
+	if key != "" && tenant != "" { // two tenants may choose the same one
+		key = tenant + "\x00" + key
+	}
 	j, created, err := s.bus.CreateJob(ctx, job.Job{
-		ID: ulid.Make().String(), State: job.Queued, Spec: spec, Created: now, Updated: now,
-	}, in.Key)
+		ID: ulid.Make().String(), State: job.Queued, Tenant: tenant, Spec: spec, Created: now, Updated: now,
+	}, key)
 	if err != nil {
 		return nil, fmt.Errorf("create job: %w", err)
 	}
@@ -101,7 +107,7 @@ func (s *Server) check(ctx context.Context, spec job.Spec) (job.Spec, error) {
 		return spec, err
 	}
 	var also []job.SourceKind
-	if s.cfg.LocalPaths {
+	if s.cfg.LocalPaths && callerOf(ctx).May(auth.Admin) {
 		also = append(also, job.LocalPath, job.Stdin)
 	}
 	if s.cfg.PlainHTTP {
@@ -142,7 +148,7 @@ func (s *Server) findSource(ctx context.Context, spec job.Spec) (job.Spec, error
 	switch job.KindOf(spec.Source) {
 	case job.Upload:
 		id, _ := spec.UploadID()
-		for info, err := range s.store.List(ctx, "uploads/"+id+"/") {
+		for info, err := range s.store.List(ctx, store.UploadKey(callerOf(ctx).Tenant, id, "")) {
 			if err != nil {
 				return spec, fmt.Errorf("look for upload: %w", err)
 			}

@@ -54,7 +54,7 @@ func (a *app) submit(ctx context.Context, c *cobra.Command, arg string, o *submi
 	}
 	show := a.reporter(false, false)
 	defer show.Close()
-	cl := client.New(o.server, nil)
+	cl := a.client(o.server)
 	if spec.Source, err = sourceFor(ctx, cl, in, false, show); err != nil {
 		return err
 	}
@@ -78,7 +78,7 @@ func (a *app) watchCommand() *cobra.Command {
 		RunE: a.does(func(ctx context.Context, _ *cobra.Command, args []string) error {
 			show := a.reporter(false, false)
 			defer show.Close()
-			j, err := watch(ctx, client.New(url, nil), args[0], show)
+			j, err := watch(ctx, a.client(url), args[0], show)
 			show.Close()
 			if err != nil {
 				return err
@@ -117,7 +117,7 @@ func (a *app) getCommand() *cobra.Command {
 		Short: "Fetch the deliverable of a job that is done",
 		Args:  takes("ID"),
 		RunE: a.does(func(ctx context.Context, _ *cobra.Command, args []string) error {
-			return a.get(ctx, client.New(url, nil), args[0], output, force)
+			return a.get(ctx, a.client(url), args[0], output, force)
 		}),
 	}
 	a.serverFlag(c, &url)

@@ -87,6 +87,8 @@ const tail = `
 | variable | default | meaning |
 |---|---|---|
 | ` + "`REWEAVE_SERVER`" + ` | | URL of the server that ` + "`reweave`" + ` commands use, as ` + "`--server`" + ` does |
+| ` + "`REWEAVE_TOKEN`" + ` | | token that the server is shown; there is no flag for it, as others could read that in the list of processes |
+| ` + "`REWEAVE_TOKEN_FILE`" + ` | | file with that token, as ` + "`--token-file`" + ` names it |
 `
 
 func table(b *strings.Builder, vars []boot.Variable) {

@@ -117,8 +117,8 @@ func TestTokensAreReadAgain(t *testing.T) {
 func TestMistakesInTokens(t *testing.T) {
 	_, good := entry(t, "ci", "acme", Submit)
 	for text, want := range map[string]string{
-		"x": "line 1: want one object such as",
-		good + "\n" + good + " {}":                                      "line 2: want one object such as",
+		"x":                        "line 1: want one object such as",
+		good + "\n" + good + " {}": "line 2: want one object such as",
 		strings.Replace(good, "acme", "Acme Inc", 1):                    `"Acme Inc" is no name of a tenant`,
 		strings.Replace(good, `"ci"`, `"a b"`, 1):                       `"a b" is no name of a token`,
 		strings.Replace(good, `["submit"]`, `[]`, 1):                    "token ci has no scopes",

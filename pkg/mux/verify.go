@@ -20,8 +20,9 @@ import (
 // their times with the plan's. Containers may round: to half a millisecond in mkv, to
 // a tick of the timescale elsewhere.
 func Verify(ctx context.Context, tool *ffmpeg.Tool, p *plan.Plan, file string) error {
-	cmd := tool.Command(ctx, "-protocol_whitelist", "file", "-copyts", "-i", "file:"+file, "-map", "0:v:0", "-c", "copy",
-		"-copyinkf", "-f", "framecrc", "pipe:3")
+	cmd := tool.Command(ctx, append(ffmpeg.Safe(), "-copyts", "-i", "file:"+file, "-map", "0:v:0", "-c", "copy",
+		"-copyinkf", "-f", "framecrc", "pipe:3")...)
+	cmd.Reads(file)
 	r, err := cmd.Pipe()
 	if err != nil {
 		return err

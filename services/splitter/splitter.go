@@ -65,6 +65,9 @@ func Run(ctx context.Context, cfg Config, env boot.Env) error {
 	if err != nil {
 		return err
 	}
+	if err := boot.TellSandbox(env, tool.Sandbox()); err != nil {
+		return err
+	}
 	s := &service{cfg: cfg, env: env, tool: tool}
 	s.open = &source.Opener{Store: env.Store, HTTP: source.GuardedClient(), Stdin: cfg.Stdin, LocalPaths: cfg.LocalPaths}
 	s.metrics()

@@ -63,6 +63,8 @@ type Spec struct {
 	ChunkMax float64 `json:"chunk_max,omitempty" minimum:"0" doc:"longest chunk in seconds, where the source has a keyframe to cut at (default 10)"`
 	// Class is the priority class.
 	Class Class `json:"class,omitempty" enum:"high,normal,low" default:"normal" doc:"priority class"`
+	// Webhook is told of the job's end.
+	Webhook *Webhook `json:"webhook,omitempty" doc:"whom to tell of the job's end"`
 }
 
 // Chunks counts a job's units of work: video chunks and audio tracks.

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"slices"
 	"syscall"
 	"time"
 
@@ -34,10 +35,25 @@ func GuardedClient() *http.Client {
 	}}
 }
 
+// special are the blocks of the IANA registries of special-purpose addresses that Go has
+// no name for: they are of this network, or stand for an IPv4 address that may be.
+var special = []netip.Prefix{
+	netip.MustParsePrefix("0.0.0.0/8"),      // RFC 791
+	netip.MustParsePrefix("100.64.0.0/10"),  // RFC 6598
+	netip.MustParsePrefix("192.0.0.0/24"),   // RFC 6890
+	netip.MustParsePrefix("198.18.0.0/15"),  // RFC 2544
+	netip.MustParsePrefix("240.0.0.0/4"),    // RFC 1112
+	netip.MustParsePrefix("64:ff9b::/96"),   // RFC 6052
+	netip.MustParsePrefix("64:ff9b:1::/48"), // RFC 8215
+	netip.MustParsePrefix("2001::/32"),      // RFC 4380
+	netip.MustParsePrefix("2002::/16"),      // RFC 3056
+	netip.MustParsePrefix("::/96"),          // RFC 4291, 2.5.5.1
+}
+
 func public(a netip.Addr) bool {
-	a = a.Unmap()
-	shared := netip.MustParsePrefix("100.64.0.0/10") // RFC 6598
-	return a.IsGlobalUnicast() && !a.IsPrivate() && !a.IsLinkLocalUnicast() && !shared.Contains(a)
+	a = a.Unmap().WithZone("")
+	return a.IsGlobalUnicast() && !a.IsPrivate() && !a.IsLinkLocalUnicast() &&
+		!slices.ContainsFunc(special, func(p netip.Prefix) bool { return p.Contains(a) })
 }
 
 func (o *Opener) get(ctx context.Context, url string) (io.ReadCloser, error) {

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/reweave/reweave/pkg/auth"
 	"github.com/reweave/reweave/pkg/boot"
@@ -39,6 +40,9 @@ type Config struct {
 	TLSKey     string        `envconfig:"TLS_KEY" desc:"PEM file with the certificate's key"`
 	Rate       float64       `envconfig:"RATE" default:"100" desc:"requests per second that one client, a token or an address, may make; 0 for any number"`
 	Burst      int           `envconfig:"BURST" default:"200" desc:"requests that one client may make at once"`
+
+	WebhookPrivate bool            `envconfig:"WEBHOOK_PRIVATE" default:"false" desc:"send webhooks by http, too, and to addresses that are not public; only where all who submit jobs may reach them"`
+	WebhookRetries []time.Duration `envconfig:"WEBHOOK_RETRIES" default:"5s,1m,5m,30m,2h,5h,10h,14h,20h,24h" desc:"the pauses after which an event is sent again to a webhook's receiver that did not take it"`
 
 	// Front, where it is set, answers /livez, /readyz and /metrics on the API's address.
 	Front http.Handler `ignored:"true"`
@@ -102,8 +106,15 @@ func Run(ctx context.Context, cfg Config, env boot.Env) error {
 		return err
 	}
 	env.Log.Info("serving the api", zap.Stringer("address", ln.Addr()), zap.Bool("tls", cfg.TLSCert != ""), zap.Bool("tokens", cfg.Tokens != ""))
+	h, err := newHooks(cfg, env.Bus, env.Log.Named("webhooks"), env.Metrics)
+	if err != nil {
+		return errors.Join(fmt.Errorf("register metrics of webhooks: %w", err), ln.Close())
+	}
 	env.Ready("")
-	return serve(ctx, ln, s, cfg, env)
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return h.run(ctx, env.Drain) })
+	g.Go(func() error { return serve(ctx, ln, s, cfg, env) })
+	return g.Wait()
 }
 
 // encrypt puts TLS around a listener, when there is a certificate.

@@ -21,6 +21,7 @@ type jobBus interface {
 	Jobs(ctx context.Context) ([]job.Job, error)
 	EnqueueSplit(ctx context.Context, class job.Class, jobID string) error
 	PublishEvent(ctx context.Context, j job.Job, eventType string) error
+	PutSecret(ctx context.Context, jobID string, s job.Secret) error
 	DoneCount(ctx context.Context, jobID string) (int, error)
 }
 

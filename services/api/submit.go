@@ -34,6 +34,7 @@ func (s *Server) submit(ctx context.Context, in *submitInput) (*submitOutput, er
 	if spec, err = s.check(ctx, spec); err != nil {
 		return nil, err
 	}
+	spec, secret := spec.TakeSecret() // before the job is kept anywhere
 	now, tenant := time.Now().UTC(), callerOf(ctx).Tenant
 	key := in.Key
 	if key != "" && tenant != "" { // two tenants may choose the same one
@@ -48,6 +49,11 @@ func (s *Server) submit(ctx context.Context, in *submitInput) (*submitOutput, er
 	if !created && !reflect.DeepEqual(j.Spec, spec) {
 		return nil, statusError(http.StatusUnprocessableEntity, "idempotency-mismatch",
 			"this Idempotency-Key made another job before", "use a new key for a new job")
+	}
+	if secret != "" && !j.State.Final() {
+		if err := s.bus.PutSecret(ctx, j.ID, secret); err != nil {
+			return nil, fmt.Errorf("submit job: %w", err)
+		}
 	}
 	// The message goes out again for a job that still waits: whoever created it may
 	// have died before. A second one is refused or does nothing.
@@ -114,6 +120,9 @@ func (s *Server) check(ctx context.Context, spec job.Spec) (job.Spec, error) {
 		also = append(also, job.PlainHTTP)
 	}
 	if err := spec.WithDefaults().Validate(available, also...); err != nil {
+		return spec, err
+	}
+	if err := s.checkWebhook(spec); err != nil {
 		return spec, err
 	}
 	if spec, err = s.findSource(ctx, spec); err != nil {

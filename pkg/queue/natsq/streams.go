@@ -26,6 +26,7 @@ const (
 	attemptsKept = 64
 	eventAge     = 30 * 24 * time.Hour
 	requestAge   = 7 * 24 * time.Hour
+	secretAge    = 90 * 24 * time.Hour
 	workerAge    = 60 * time.Second
 )
 
@@ -119,7 +120,7 @@ func (b *Bus) buckets(ctx context.Context) ([]jetstream.KeyValue, error) {
 	for _, c := range []struct {
 		name string
 		age  time.Duration
-	}{{"jobs", 0}, {"requests", requestAge}, {"workers", workerAge}, {"encoders", 0}} {
+	}{{"jobs", 0}, {"requests", requestAge}, {"workers", workerAge}, {"encoders", 0}, {secretsBucket, secretAge}} {
 		if _, err := b.js.CreateOrUpdateStream(ctx, bucketConfig(c.name, c.age, b.cfg.Replicas)); err != nil {
 			return nil, fmt.Errorf("create bucket %s: %w", c.name, err)
 		}

@@ -28,6 +28,8 @@ type app struct {
 	server string
 	// token is what servers are shown, "" for none; tokenFile names a file with it.
 	token, tokenFile string
+	// hookSecret signs the events that webhooks are sent.
+	hookSecret string
 	// parsed is set once the flags were understood: errors before that are about the
 	// command line itself.
 	parsed bool
@@ -38,7 +40,7 @@ type app struct {
 // Run runs one command line, without the program's name, and returns the exit code.
 // When ctx ends the run is interrupted.
 func Run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	a := &app{stdin: stdin, stdout: stdout, stderr: stderr, server: take("REWEAVE_SERVER"), token: take("REWEAVE_TOKEN"), tokenFile: take("REWEAVE_TOKEN_FILE")}
+	a := &app{stdin: stdin, stdout: stdout, stderr: stderr, server: take("REWEAVE_SERVER"), token: take("REWEAVE_TOKEN"), tokenFile: take("REWEAVE_TOKEN_FILE"), hookSecret: take("REWEAVE_WEBHOOK_SECRET")}
 	root := a.root()
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)

@@ -15,8 +15,11 @@ umask 077
 if [ -e .env ]; then
 	echo "deploy/.env is there already; left as it is"
 else
-	sed -e "s/^REWEAVE_NATS_PASSWORD=\$/REWEAVE_NATS_PASSWORD=$(secret 24)/" \
-		-e "s/^REWEAVE_S3_ACCESS_KEY=\$/REWEAVE_S3_ACCESS_KEY=$(secret 10)/" \
+	sed -e "s/^NATS_API_PASSWORD=\$/NATS_API_PASSWORD=$(secret 24)/" \
+	 -e "s/^NATS_SPLITTER_PASSWORD=\$/NATS_SPLITTER_PASSWORD=$(secret 24)/" \
+	 -e "s/^NATS_ENCODER_PASSWORD=\$/NATS_ENCODER_PASSWORD=$(secret 24)/" \
+	 -e "s/^NATS_MUXER_PASSWORD=\$/NATS_MUXER_PASSWORD=$(secret 24)/" \
+			-e "s/^REWEAVE_S3_ACCESS_KEY=\$/REWEAVE_S3_ACCESS_KEY=$(secret 10)/" \
 		-e "s/^REWEAVE_S3_SECRET_KEY=\$/REWEAVE_S3_SECRET_KEY=$(secret 24)/" \
 		reweave.env.example >.env.new
 	mv .env.new .env

@@ -5,6 +5,9 @@ go 1.26.0
 require (
 	github.com/reweave/reweave/pkg v0.0.0
 	github.com/reweave/reweave/services/api v0.0.0
+	github.com/reweave/reweave/services/encoder v0.0.0
+	github.com/reweave/reweave/services/muxer v0.0.0
+	github.com/reweave/reweave/services/splitter v0.0.0
 )
 
 require (
@@ -106,4 +109,7 @@ require (
 replace (
 	github.com/reweave/reweave/pkg => ../pkg
 	github.com/reweave/reweave/services/api => ../services/api
+	github.com/reweave/reweave/services/encoder => ../services/encoder
+	github.com/reweave/reweave/services/muxer => ../services/muxer
+	github.com/reweave/reweave/services/splitter => ../services/splitter
 )

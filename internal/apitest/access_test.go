@@ -99,18 +99,18 @@ func TestEveryOperationAsksForItsScope(t *testing.T) {
 				t.Errorf("%s asks for %v, want %q", op.OperationID, op.Security, scope)
 				continue
 			}
-			method, at := strings.ToUpper(method), strings.ReplaceAll(path, "{id}", "01J00000000000000000000000")
-			f.refused(http.StatusUnauthorized, "unauthenticated", method, at, "")
-			f.refused(http.StatusUnauthorized, "unauthenticated", method, at, "", "Authorization", "Bearer "+have[scope]+"x")
-			f.refused(http.StatusUnauthorized, "unauthenticated", method, at, "", "Authorization", "Basic "+have[scope])
+			verb, at := strings.ToUpper(method), strings.ReplaceAll(path, "{id}", "01J00000000000000000000000")
+			f.refused(http.StatusUnauthorized, "unauthenticated", verb, at, "")
+			f.refused(http.StatusUnauthorized, "unauthenticated", verb, at, "", "Authorization", "Bearer "+have[scope]+"x")
+			f.refused(http.StatusUnauthorized, "unauthenticated", verb, at, "", "Authorization", "Basic "+have[scope])
 			for _, s := range auth.Scopes {
 				if (auth.Principal{Scopes: []auth.Scope{s}}).May(scope) {
-					if res, _ := f.do(method, at, "", "Authorization", "Bearer "+have[s]); res.StatusCode == http.StatusUnauthorized || res.StatusCode == http.StatusForbidden {
-						t.Errorf("%s with the scope %s: %s", op.OperationID, s, res.Status)
+					if got, _ := f.do(verb, at, "", "Authorization", "Bearer "+have[s]); got.StatusCode == http.StatusUnauthorized || got.StatusCode == http.StatusForbidden {
+						t.Errorf("%s with the scope %s: %s", op.OperationID, s, got.Status)
 					}
 					continue
 				}
-				f.refused(http.StatusForbidden, "forbidden", method, at, "", "Authorization", "Bearer "+have[s])
+				f.refused(http.StatusForbidden, "forbidden", verb, at, "", "Authorization", "Bearer "+have[s])
 			}
 		}
 	}

@@ -140,16 +140,6 @@ func (t *Tool) probeJSON(ctx context.Context, in Input, head io.Reader, out any,
 	return nil
 }
 
-// run runs a child to its end.
-func run(cmd *exec.Cmd, box sandbox.Box, rules sandbox.Rules) error {
-	ended, err := box.Start(cmd, rules)
-	if err != nil {
-		return err
-	}
-	defer ended()
-	return cmd.Wait()
-}
-
 // notContainer is what ffmpeg says of a format that is not among the containers.
 var notContainer = regexp.MustCompile(`\[(\S+) @ \S+\] Format not on whitelist`)
 

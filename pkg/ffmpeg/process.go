@@ -140,6 +140,16 @@ func (c *Command) Run(ctx context.Context) error {
 	return c.Wait(ctx)
 }
 
+// run runs a child to its end.
+func run(cmd *exec.Cmd, box sandbox.Box, rules sandbox.Rules) error {
+	ended, err := box.Start(cmd, rules)
+	if err != nil {
+		return err
+	}
+	defer ended()
+	return cmd.Wait()
+}
+
 // CPUSeconds is the CPU time of the finished child.
 func (c *Command) CPUSeconds() float64 {
 	if c.cmd.ProcessState == nil {

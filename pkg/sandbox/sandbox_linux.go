@@ -154,8 +154,8 @@ func system(program, loader string) []grant {
 		grants = append(grants, grant{loader, mayExec})
 	}
 	home := program
-	if real, err := filepath.EvalSymlinks(program); err == nil {
-		home = real
+	if resolved, err := filepath.EvalSymlinks(program); err == nil {
+		home = resolved
 	}
 	read := []string{
 		"/usr", "/lib", "/lib32", "/lib64", "/nix/store", "/gnu/store", "/etc/ld.so.cache", "/etc/localtime",

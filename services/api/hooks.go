@@ -129,9 +129,9 @@ func (h *hooks) send(ctx context.Context, eventID string, lease *natsq.Lease, ho
 	req.Header.Set("Webhook-Id", id)
 	req.Header.Set("Webhook-Timestamp", strconv.FormatInt(now.Unix(), 10))
 	if hook.Signed {
-		secret, err := h.bus.Secret(ctx, lease.JobID())
-		if err != nil {
-			return err
+		secret, serr := h.bus.Secret(ctx, lease.JobID())
+		if serr != nil {
+			return serr
 		}
 		key, ok := secret.Key()
 		if !ok {

@@ -20,6 +20,7 @@ TESTFLAGS   ?=
 # The tag of the images.
 VERSION     ?= dev
 BENCHFLAGS  ?=
+CHAOSFLAGS  ?=
 export INPUT FUZZTIME
 
 LINT_VERSION := v2.15.0
@@ -93,6 +94,10 @@ fuzz: ## run each fuzz target for FUZZTIME (20s)
 .PHONY: bench
 bench: build ## measure against ffmpeg alone and print a table (BENCHFLAGS=…)
 	$(GO) run ./internal/bench $(BENCHFLAGS)
+
+.PHONY: chaos
+chaos: build ## kill, freeze, cut and damage everything, and print what came of it (CHAOSFLAGS='-run NATS')
+	$(GO) run ./internal/chaos -bin bin $(CHAOSFLAGS)
 
 .PHONY: docs
 docs: build ## write docs/configuration.md anew from the configuration structs

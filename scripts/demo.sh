@@ -62,21 +62,26 @@ fi
 
 codec=$(first_encoder libx264 libx265 libsvtav1 librav1e)
 name=$(basename "${input%.*}")
+again="make demo${INPUT:+ INPUT=$(printf %q "$INPUT")}"
 output=demo/$name.$codec.mp4
-encode=(bin/reweave encode "$input" -o "$output" --codec "$codec" --data demo/data)
+encode=(bin/reweave encode "$input" -o "$output" --codec "$codec" --data demo/data --force)
 
 echo
 printf '$'
 printf ' %q' "${encode[@]}"
 echo
-"${encode[@]}" --force
+"${encode[@]}"
 echo
 cat <<END
 The deliverable is $output. What to try next:
 
-  make demo                                            again: every chunk is reused
-  make demo INPUT=/path/to/film.mov                    your own film
+  $again
+      again: every chunk is reused
+  make demo INPUT=/path/to/film.mov
+      your own film
   bin/reweave encode $(printf %q "$input") -o demo/$(printf %q "$name").av1.mkv --codec libsvtav1 --data demo/data
-  bin/reweave serve                                    the HTTP API, at http://127.0.0.1:8080
+      as AV1
+  bin/reweave serve
+      the HTTP API, at http://127.0.0.1:8080
   bin/reweave --help
 END

@@ -26,7 +26,7 @@ func (f *fixture) finished(content []byte) job.Job {
 	f.put(key+".json", []byte(manifest))
 	j, err := f.Bus.UpdateJob(f.t.Context(), j.ID, func(j *job.Job) error {
 		j.State = job.Done
-		j.Output = &job.Output{Key: key, Manifest: key + ".json", Bytes: int64(len(content)), SHA256: digest(content)}
+		j.Output = &job.Output{Key: key, Manifest: key + ".json", ManifestSHA256: digest([]byte(manifest)), Bytes: int64(len(content)), SHA256: digest(content)}
 		return nil
 	})
 	if err != nil {

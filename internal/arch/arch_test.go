@@ -131,7 +131,7 @@ func TestOnlyMainsEndTheProcess(t *testing.T) {
 	hold(t, Uses(load(t).files, calls, Code,
 		"pkg/boot/main.go", "cmd/reweave/main.go",
 		"internal/embed/child.go", // the main of the S3 server's process
-		"internal/testsum/main.go", "internal/bench/main.go"))
+		"internal/testsum/main.go", "internal/bench/main.go", "internal/chaos/main.go"))
 	f := source(t, "pkg/a/a.go", "package a\nimport \"os\"\nfunc F() {\n\tos.Exit(1)\n}")
 	bites(t, Uses([]File{f}, calls, Code), "pkg/a/a.go:4: os.Exit")
 	bites(t, Uses([]File{f}, calls, Code, "pkg/a/a.go"))
@@ -139,9 +139,15 @@ func TestOnlyMainsEndTheProcess(t *testing.T) {
 
 func TestNothingIsRegisteredGlobally(t *testing.T) {
 	calls := []Call{
-		{"prometheus", "Register"}, {"prometheus", "MustRegister"}, {"prometheus", "DefaultRegisterer"},
-		{"prometheus", "DefaultGatherer"}, {"promhttp", "Handler"}, {"http", "HandleFunc"}, {"http", "Handle"},
-		{"http", "DefaultServeMux"}, {"zap", "ReplaceGlobals"},
+		{"prometheus", "Register"},
+		{"prometheus", "MustRegister"},
+		{"prometheus", "DefaultRegisterer"},
+		{"prometheus", "DefaultGatherer"},
+		{"promhttp", "Handler"},
+		{"http", "HandleFunc"},
+		{"http", "Handle"},
+		{"http", "DefaultServeMux"},
+		{"zap", "ReplaceGlobals"},
 	}
 	hold(t, Uses(load(t).files, calls, Code))
 	f := source(t, "pkg/a/a.go", "package a\nfunc F() { prometheus.MustRegister(nil) }")
@@ -150,8 +156,12 @@ func TestNothingIsRegisteredGlobally(t *testing.T) {
 
 func TestServicesReadNoEnvironmentAndNoSignals(t *testing.T) {
 	calls := []Call{
-		{"os", "Getenv"}, {"os", "LookupEnv"}, {"os", "Environ"}, {"envconfig", "Process"},
-		{"signal", "Notify"}, {"signal", "NotifyContext"},
+		{"os", "Getenv"},
+		{"os", "LookupEnv"},
+		{"os", "Environ"},
+		{"envconfig", "Process"},
+		{"signal", "Notify"},
+		{"signal", "NotifyContext"},
 	}
 	hold(t, Uses(load(t).files, calls, Below("services")))
 	f := source(t, "services/api/a.go", "package api\nvar x = os.Getenv(\"X\")")

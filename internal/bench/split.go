@@ -93,7 +93,7 @@ func splitOnce(ctx context.Context, input string, env boot.Env) (time.Duration, 
 		}
 	})
 	cancel()
-	<-served
+	<-served //nolint:errcheck // it was told to end
 	if failure != nil {
 		return 0, failure
 	}

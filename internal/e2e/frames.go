@@ -11,30 +11,51 @@ import (
 // Exact is the tolerance of none at all.
 var Exact = media.Rational{Num: 0, Den: 1}
 
+// Within returns the tolerance for the times of frames in a container: none, but for
+// Matroska, where each of two times is rounded to a millisecond.
+func Within(container string) media.Rational {
+	if container == "mkv" {
+		return media.Rational{Num: 1, Den: 1000}
+	}
+	return Exact
+}
+
 // SameFrames fails the test unless got has the frames of want: as many, each with the
-// same pixels, and each at the same time after the first one, as exact fractions of a
-// second that may differ by no more than within.
+// same pixels, and each at the same time after the first one; see [SameTimes].
 func SameFrames(t testing.TB, want, got []testenv.Frame, within media.Rational) {
+	t.Helper()
+	SameTimes(t, want, got, within)
+	wrong := 0
+	for i := range min(len(got), len(want)) {
+		if got[i].Hash != want[i].Hash {
+			if wrong++; wrong == 1 {
+				t.Errorf("frame %d has other pixels", i)
+			}
+		}
+	}
+	if wrong > 0 {
+		t.Errorf("of %d frames, %d have other pixels", len(want), wrong)
+	}
+}
+
+// SameTimes fails the test unless got has as many frames as want, each at the same time
+// after the first one, as exact fractions of a second that may differ by within.
+func SameTimes(t testing.TB, want, got []testenv.Frame, within media.Rational) {
 	t.Helper()
 	if len(got) != len(want) {
 		t.Errorf("got %d frames, want %d", len(got), len(want))
 	}
-	pixels, times, limit := 0, 0, rat(within.Num, within)
+	wrong, limit := 0, rat(within.Num, within)
 	for i := range min(len(got), len(want)) {
-		if got[i].Hash != want[i].Hash {
-			if pixels++; pixels == 1 {
-				t.Errorf("frame %d has other pixels", i)
-			}
-		}
 		g, w := Since(got, i), Since(want, i)
 		if d := new(big.Rat).Sub(g, w); d.Abs(d).Cmp(limit) > 0 {
-			if times++; times == 1 {
+			if wrong++; wrong == 1 {
 				t.Errorf("frame %d is shown at %s s, want %s s", i, g.FloatString(7), w.FloatString(7))
 			}
 		}
 	}
-	if pixels+times > 0 {
-		t.Errorf("of %d frames, %d have other pixels and %d another time", len(want), pixels, times)
+	if wrong > 0 {
+		t.Errorf("of %d frames, %d are shown at another time", len(want), wrong)
 	}
 }
 

@@ -32,6 +32,7 @@ var losslessCases = map[string]losslessCase{
 	"variable rate in mp4":          {source: source{name: "a.mp4", film: film25 + ",settb=1/90000,setpts='N*3600+mod(N*N*631,900)'", args: "-fps_mode passthrough -enc_time_base -1 -video_track_timescale 90000 " + closed}, frames: 100, chunks: 3, is: variesIn(90000)},
 	"MPEG-TS that starts at 3600 s": {source: source{name: "a.ts", args: closed + " -output_ts_offset 3600"}, frames: 100, chunks: 4, is: startsAt(3600, 3610)},
 	"MPEG-TS whose clock wraps":     {source: source{name: "a.ts", args: closed + " -output_ts_offset 95440"}, frames: 100, chunks: 4, is: wraps},
+	"MPEG-TS that was cut off":      {source: source{name: "a.ts", args: closed, kept: 0.6}, frames: 61, chunks: 3},
 	"mkv that starts at 10 s":       {source: source{name: "a.mkv", args: closed + " -output_ts_offset 10"}, frames: 100, chunks: 4, is: startsAt(10, 11)},
 	"one keyframe in 20 s":          {source: source{name: "a.mp4", film: "testsrc2=s=160x120:r=25:d=20", args: "-c:v libx264 -preset superfast -g 9999 -sc_threshold 0"}, chunkMin: 1, chunkMax: 2, frames: 500, chunks: 1},
 	"one frame":                     {source: source{name: "a.mp4", args: "-frames:v 1 -c:v libx264"}, frames: 1, chunks: 1},
@@ -53,7 +54,10 @@ var losslessCases = map[string]losslessCase{
 		frames: 100, chunks: 4, check: sameFields(1),
 	},
 	"rotated": {
-		source: source{name: "a.mp4", args: closed, cut: "| -metadata:s:v:0 rotate=90"}, frames: 100, chunks: 4, check: sameRotation,
+		source: source{name: "a.mp4", args: closed, cut: "| -metadata:s:v:0 rotate=90"}, frames: 100, chunks: 4, check: sameRotation(90),
+	},
+	"rotated the other way": {
+		source: source{name: "a.mp4", args: closed, cut: "| -metadata:s:v:0 rotate=270"}, frames: 100, chunks: 4, check: sameRotation(-90),
 	},
 	"sample aspect and colour": {
 		source: source{name: "a.mkv", film: film25 + ",setsar=4/3", args: closed + " -color_primaries bt709 -color_trc bt709 -colorspace bt709 -color_range tv"},

@@ -47,16 +47,18 @@ func sameFields(topFirst int) func(t *testing.T, src, out string) {
 	}
 }
 
-func sameRotation(t *testing.T, src, out string) {
-	t.Helper()
-	same(t, src, out, 90, func(t *testing.T, path string) int {
-		for _, d := range e2e.ProbeFile(t, path).Of("video")[0].SideData {
-			if d.Rotation != 0 {
-				return d.Rotation
+func sameRotation(want int) func(t *testing.T, src, out string) {
+	return func(t *testing.T, src, out string) {
+		t.Helper()
+		same(t, src, out, want, func(t *testing.T, path string) int {
+			for _, d := range e2e.ProbeFile(t, path).Of("video")[0].SideData {
+				if d.Rotation != 0 {
+					return d.Rotation
+				}
 			}
-		}
-		return 0
-	})
+			return 0
+		})
+	}
 }
 
 func sameColour(t *testing.T, src, out string) {

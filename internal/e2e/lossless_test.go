@@ -5,7 +5,6 @@ import (
 
 	"github.com/reweave/reweave/internal/e2e"
 	"github.com/reweave/reweave/pkg/job"
-	"github.com/reweave/reweave/pkg/media"
 	"github.com/reweave/reweave/pkg/recipe"
 )
 
@@ -62,13 +61,7 @@ func (tc losslessCase) run(t *testing.T, c *e2e.Cluster) {
 	if j.Chunks.Total < tc.chunks || j.Frames != tc.frames {
 		t.Errorf("got %d frames in %d chunks, want %d in at least %d", j.Frames, j.Chunks.Total, tc.frames, tc.chunks)
 	}
-	// The deliverable's sample times are whole multiples of the source's timebase, but
-	// for Matroska's, which are whole milliseconds: there each may be half of one off.
-	within := e2e.Exact
-	if tc.container == "mkv" {
-		within = media.Rational{Num: 1, Den: 1000}
-	}
-	e2e.SameFrames(t, want, source{}.frames(t, out), within)
+	e2e.SameFrames(t, want, source{}.frames(t, out), e2e.Within(tc.container))
 	if tc.check != nil {
 		tc.check(t, src, out)
 	}

@@ -29,6 +29,9 @@ var program = sync.OnceValues(func() (string, error) {
 	if err != nil {
 		return "", err
 	}
+	if err := os.Chmod(dir, 0o755); err != nil { //nolint:gosec // a test runs it as another user
+		return "", err
+	}
 	path := filepath.Join(dir, "reweave")
 	build := exec.Command("go", "build", "-o", path, ".") //nolint:noctx // go test's own limit bounds it
 	build.Dir = filepath.Join("..", "..", "cmd", "reweave")
@@ -83,6 +86,17 @@ func Command(t testing.TB, dir string, args ...string) *Program {
 		}
 	})
 	return p
+}
+
+// Within has the program run by a command, whose last argument it becomes with its own.
+func (p *Program) Within(command ...string) {
+	p.t.Helper()
+	path, err := exec.LookPath(command[0])
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	p.Args = append(append(command, p.Path), p.Args[1:]...)
+	p.Path = path
 }
 
 // Begin starts the program.

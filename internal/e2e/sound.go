@@ -117,3 +117,15 @@ func Flashes(frames []testenv.Frame) (times []float64) {
 	}
 	return times
 }
+
+// Pitch returns how often a second the sound goes from below 0 to above, between its
+// first and its third second.
+func (s Sound) Pitch() int {
+	n := 0
+	for i := s.Rate; i < min(3*s.Rate, len(s.Samples)); i++ {
+		if s.Samples[i-1] < 0 && s.Samples[i] >= 0 {
+			n++
+		}
+	}
+	return n / 2
+}

@@ -1,6 +1,7 @@
 package e2e_test
 
 import (
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -20,6 +21,8 @@ type source struct {
 	// cut makes a second file of the first one by copying its packets with these
 	// arguments, of which those up to "|" stand before the input.
 	cut string
+	// kept is the part of the file that is left when it breaks off; all of it if 0.
+	kept float64
 	// read are the options that ffmpeg needs to read the source's times.
 	read string
 }
@@ -43,12 +46,27 @@ func (s source) create(t *testing.T) string {
 	}
 	args := append([]string{"-f", "lavfi", "-i", film}, strings.Fields(s.args)...)
 	path := testenv.Media(t, s.name, append(args, "-fflags", "+bitexact")...)
+	if s.kept > 0 {
+		breakOff(t, path, s.kept)
+	}
 	if s.cut == "" {
 		return path
 	}
 	before, after, _ := strings.Cut(s.cut, "|")
 	args = append(strings.Fields(before), "-i", path)
 	return testenv.Media(t, filepath.Base(s.name), append(args, strings.Fields(after+" -map 0 -c copy")...)...)
+}
+
+// breakOff leaves a part of a file, which ends in the middle of something.
+func breakOff(t *testing.T, path string, part float64) {
+	t.Helper()
+	info, err := os.Stat(path)
+	if err == nil {
+		err = os.Truncate(path, int64(float64(info.Size())*part)/188*188+77)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
 }
 
 // frames decodes the source as it is.

@@ -27,6 +27,9 @@ func prepare(dir string) (string, error) {
 			return "", dirFault(abs, err)
 		}
 	}
+	if err := checkSpace(abs); err != nil {
+		return "", dirFault(abs, err)
+	}
 	return abs, nil
 }
 

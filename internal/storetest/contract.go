@@ -30,9 +30,21 @@ func Run(t *testing.T, s Objects) {
 		name string
 		test func(*testing.T, Objects)
 	}{
-		{"PutGetStat", putGetStat}, {"Absent", absent}, {"Replace", replace}, {"Sizes", sizes}, {"Range", ranges},
-		{"Delete", deletes}, {"List", list}, {"Short", short}, {"Cancelled", cancelled}, {"Parallel", parallel},
-		{"PresignGet", presignGet}, {"PresignPut", presignPut}, {"PresignShort", presignShort}, {"PresignParts", presignParts}, {"PresignWrong", presignWrong},
+		{"PutGetStat", putGetStat},
+		{"Absent", absent},
+		{"Replace", replace},
+		{"Sizes", sizes},
+		{"Range", ranges},
+		{"Delete", deletes},
+		{"List", list},
+		{"Short", short},
+		{"Cancelled", cancelled},
+		{"Parallel", parallel},
+		{"PresignGet", presignGet},
+		{"PresignPut", presignPut},
+		{"PresignShort", presignShort},
+		{"PresignParts", presignParts},
+		{"PresignWrong", presignWrong},
 	} {
 		t.Run(c.name, func(t *testing.T) { c.test(t, s) })
 	}

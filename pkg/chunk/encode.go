@@ -62,12 +62,14 @@ func (e *Encoder) Encode(ctx context.Context, t queue.Task, segment, out string,
 	enc.Writes(filepath.Dir(out))
 	enc.GiveStdin(frames)
 	hashes, err1 := dec.Pipe()
+	defer hashes.Close() // of no file is no harm
 	counts, err2 := enc.Pipe()
+	defer counts.Close()
 	if err := errors.Join(err1, err2, dec.Start(), enc.Start()); err != nil {
+		cancel(err) // one of them may run
+		_, _ = dec.Wait(ctx), enc.Wait(ctx)
 		return Result{}, err
 	}
-	defer hashes.Close()
-	defer counts.Close()
 
 	var pixels string
 	var got, made int
@@ -83,7 +85,7 @@ func (e *Encoder) Encode(ctx context.Context, t queue.Task, segment, out string,
 	encErr, decErr := enc.Wait(ctx), dec.Wait(ctx)
 	switch {
 	case ctx.Err() != nil:
-		return Result{}, context.Cause(ctx)
+		return Result{}, logged(context.Cause(ctx), enc)
 	case decErr != nil && encErr == nil:
 		return Result{}, failed("decoder", dec, decErr)
 	case encErr != nil:
@@ -99,16 +101,19 @@ func (e *Encoder) Encode(ctx context.Context, t queue.Task, segment, out string,
 	return r, err
 }
 
+// scaling has pixel formats converted alike on every CPU. It is part of the graph: the
+// option -sws_flags does not reach one that is given with -filter_complex.
+const scaling = "bitexact+accurate_rnd+full_chroma_int"
+
 // decodeArgs decodes the segment, keeps the owned frames, and gives each of them twice:
 // raw to stdout, hashed to pipe:3.
 func decodeArgs(t queue.Task, segment string, passthrough []string) []string {
-	graph := fmt.Sprintf("[0:v:0]trim=start_pts=%d:end_pts=%d,split[frames][hashes]",
-		t.First*matroska.RankStep, (t.First+t.Frames)*matroska.RankStep)
+	graph := fmt.Sprintf("sws_flags=%s;[0:v:0]trim=start_pts=%d:end_pts=%d,split[decoded][hashes];[decoded]%s[frames]",
+		scaling, t.First*matroska.RankStep, (t.First+t.Frames)*matroska.RankStep, t.Recipe.Convert())
 	args := append(ffmpeg.Safe(), "-max_error_rate", "1", "-copyts", "-noautorotate", "-threads", "1", "-i", "file:"+segment,
 		"-filter_complex", graph, "-map", "[frames]")
 	args = append(args, passthrough...)
-	args = append(args, "-sws_flags", "bitexact+accurate_rnd+full_chroma_int",
-		"-f", "rawvideo", "-pix_fmt", t.Recipe.Picture.PixFmt, "pipe:1", "-map", "[hashes]")
+	args = append(args, "-f", "rawvideo", "-pix_fmt", t.Recipe.Picture.PixFmt, "pipe:1", "-map", "[hashes]")
 	args = append(args, passthrough...)
 	return append(args, "-enc_time_base", "1:1000", "-f", "framehash", "-hash", "murmur3", "pipe:3")
 }
@@ -189,6 +194,17 @@ func failed(who string, cmd *ffmpeg.Command, err error) error {
 		e.Log = logOf(cmd)
 	}
 	return err
+}
+
+// logged adds to the reason for which an encode was ended what was encoding, and its log.
+func logged(cause error, cmd *ffmpeg.Command) error {
+	e, ok := cause.(*fault.Error) //nolint:errorlint // a cause is not wrapped
+	if !ok || e.Log != "" {
+		return cause
+	}
+	with := *e
+	with.Log = logOf(cmd)
+	return &with
 }
 
 func logOf(cmd *ffmpeg.Command) string { return strings.TrimSpace(cmd.String() + "\n" + cmd.Log()) }

@@ -59,7 +59,9 @@ type Demuxer struct {
 	blocks   *matroska.Reader
 	name     string
 	timeBase media.Rational
+	y4m      *y4m // nil for other formats
 	n        int
+	size     int // of the last packet
 	waited   bool
 }
 
@@ -88,7 +90,13 @@ func Open(ctx context.Context, tool *ffmpeg.Tool, in ffmpeg.Input, src media.Sou
 	for _, e := range extracts {
 		d.cmd.Writes(filepath.Dir(e.Path))
 	}
-	if stdin != nil {
+	d.cmd.Watch(signs)
+	if src.Format == "yuv4mpegpipe" {
+		d.y4m = &y4m{r: stdin, path: in.Path}
+	}
+	if stdin != nil && d.y4m != nil {
+		d.cmd.Stdin(d.y4m)
+	} else if stdin != nil {
 		d.cmd.Stdin(stdin)
 	}
 	if err := d.start(); err != nil {
@@ -158,6 +166,7 @@ func (d *Demuxer) Next() (Packet, error) {
 		p.Hash = xxh3.Hash(block.Data)
 	}
 	d.n++
+	d.size = len(block.Data)
 	return p, nil
 }
 
@@ -170,27 +179,28 @@ func (d *Demuxer) end() error {
 		return err
 	}
 	if d.n == 0 {
-		return fault.Userf("no-video", d.name, "the video stream has no packets", "check that the file is whole")
+		return noPackets(d.name)
 	}
-	if said := damage(d.cmd.Log()); said != "" {
+	if said := d.cmd.Seen(); said != "" {
 		return damaged(d.name, d.n, said)
+	}
+	if d.y4m != nil && d.y4m.cutOff(d.size) {
+		return damaged(d.name, d.n, "the last frame is not whole")
 	}
 	return io.EOF
 }
 
-// signs are what ffmpeg logs when a container ends before its time, or when it had to
-// change timestamps. It exits with 0 for these and hands on what it could read.
-var signs = regexp.MustCompile(`File ended prematurely|partial file|Packet corrupt|Truncating packet|` +
-	`(?i:error reading)|Non-monoton\S+ DTS in output stream [01]:0`)
-
-func damage(log string) string {
-	for line := range strings.Lines(log) {
-		if signs.MatchString(line) {
-			return strings.TrimSpace(line)
-		}
-	}
-	return ""
+func noPackets(name string) error {
+	return fault.Userf("no-video", name, "the video stream has no packets", "check that the file is whole")
 }
+
+// signs are what ffmpeg logs when a container ends before its time, when it skips what it
+// can't read, or when it had to change timestamps. It exits with 0 for these and hands on
+// what it could read.
+var signs = regexp.MustCompile(`File ended prematurely|partial file|Packet corrupt|Truncating packet|` +
+	`(?i:error reading)|Non-monoton\S+ DTS in output stream [01]:0|` +
+	`^(?:file|pipe):.*: (?:Invalid data found|Input/output error)|Error during demuxing|` +
+	`invalid as first byte of an EBML number|exceeds containing master element|Packet mismatch \d+`)
 
 func damaged(name string, packets int, said string) error {
 	e := fault.Userf("damaged-source", name,
@@ -208,12 +218,21 @@ func (d *Demuxer) broken(err error) error {
 	if d.ctx.Err() != nil {
 		return context.Cause(d.ctx)
 	}
-	d.mkv.Close()
-	d.table.Close()
-	if werr := d.wait(); werr != nil && d.cmd.Log() != "" {
-		return damaged(d.name, d.n, lastLine(d.cmd.Log()))
+	ended := errors.Is(err, io.ErrUnexpectedEOF)
+	if !ended { // ffmpeg goes on writing, and nobody would read it
+		d.mkv.Close()
+		d.table.Close()
 	}
-	return fmt.Errorf("read packets of %s: %w", d.name, err)
+	werr := d.wait()
+	switch log := d.cmd.Log(); {
+	case strings.Contains(log, "unknown timestamp"):
+		return noTimestamps(d.name)
+	case werr != nil && log != "":
+		return damaged(d.name, d.n, lastLine(log))
+	case werr == nil && ended && d.n == 0:
+		return noPackets(d.name)
+	}
+	return fmt.Errorf("read packets of %s: %w", d.name, errors.Join(err, werr))
 }
 
 func lastLine(s string) string { return s[strings.LastIndexByte(s, '\n')+1:] }

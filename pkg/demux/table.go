@@ -45,9 +45,8 @@ func parseLine(text string) (line, error) {
 		return line{}, fmt.Errorf("read packet table: %q has %d fields", text, len(f))
 	}
 	pts := strings.TrimSpace(f[2])
-	if pts == "NOPTS" {
-		return line{}, fault.Userf("no-timestamps", "source", "the source has packets without a presentation time",
-			"remux it into a container that has them, for example with mkvmerge, giving the frame rate")
+	if pts == "NOPTS" || pts == "-9223372036854775808" { // AV_NOPTS_VALUE
+		return line{}, noTimestamps("source")
 	}
 	l := line{flags: flagKey}
 	var err error
@@ -65,6 +64,11 @@ func parseLine(text string) (line, error) {
 		}
 	}
 	return l, nil
+}
+
+func noTimestamps(name string) error {
+	return fault.Userf("no-timestamps", name, "the source has packets without a presentation time",
+		"remux it into a container that has them, for example with mkvmerge, giving the frame rate")
 }
 
 // lookahead reads a pipe in a goroutine of its own and holds what was read: ffmpeg

@@ -1,6 +1,9 @@
 package fault
 
-import "errors"
+import (
+	"errors"
+	"syscall"
+)
 
 // TypeBase is the prefix of every problem type URI. The pages behind it are the
 // headings of docs/errors.md.
@@ -18,9 +21,17 @@ type Problem struct {
 }
 
 // ProblemOf turns any error into a Problem. Errors of class User answer 422, of
-// class Retry and HandOver 503, all others 500.
+// class Retry and HandOver 503, all others 500. A full disk is told as such wherever it
+// was met.
 func ProblemOf(err error) Problem {
 	e, ok := errors.AsType[*Error](err)
+	if !ok && (errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)) {
+		e = &Error{
+			Class: Permanent, Type: "no-space", Title: "a disk has no space left", Err: err,
+			Hint: "free some and try again: every finished chunk is kept",
+		}
+		err, ok = e, true
+	}
 	if !ok {
 		return Problem{Type: TypeBase + "internal", Title: "internal error", Status: 500, Detail: err.Error()}
 	}

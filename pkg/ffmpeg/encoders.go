@@ -33,23 +33,24 @@ var Names = []string{"libx264", "libx265", "libsvtav1", "librav1e", "aac", "libo
 
 // Listed tells which of [Names] this build says it has, in that order. That an encoder
 // is listed does not say that it works.
-func (t *Tool) Listed() []string {
+func (t *Tool) Listed(ctx context.Context) ([]string, error) {
+	list, err := t.text(ctx, "-encoders")
+	if err != nil {
+		return nil, fmt.Errorf("ask ffmpeg for its encoders: %w", err)
+	}
 	return slices.DeleteFunc(slices.Clone(Names), func(name string) bool {
-		return !regexp.MustCompile(`(?m)^ [VA]\S+ +` + name + ` `).MatchString(t.list)
-	})
+		return !regexp.MustCompile(`(?m)^ [VA]\S+ +` + name + ` `).MatchString(list)
+	}), nil
 }
 
 // Encoders tells which of the named encoders this build has and works with, each with
-// its fingerprint. One that is listed but can't encode is left out.
+// its fingerprint. One that is missing, or can't encode, is left out.
 func (t *Tool) Encoders(ctx context.Context, names []string) (map[string]Encoder, error) {
 	var mu sync.Mutex
 	out := map[string]Encoder{}
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(runtime.GOMAXPROCS(0))
-	for _, name := range t.Listed() {
-		if !slices.Contains(names, name) {
-			continue
-		}
+	for _, name := range names {
 		g.Go(func() error {
 			e, err := once(&t.tried, name, func() (Encoder, error) { return t.try(gctx, name) })
 			if err != nil {

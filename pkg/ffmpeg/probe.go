@@ -86,7 +86,7 @@ func (t *Tool) probeFrame(ctx context.Context, in Input, head []byte, v *media.V
 		"-show_entries", "frame=interlaced_frame,top_field_first,side_data_list",
 	})
 	if fault.Of(err) == fault.User {
-		return nil //nolint:nilerr // the first packet is damaged: reading on will say so
+		return nil // the first packet is damaged: reading on will say so
 	}
 	if err != nil || len(p.Frames) == 0 {
 		return err
@@ -173,6 +173,7 @@ type probeStream struct {
 	Index       int            `json:"index"`
 	Kind        string         `json:"codec_type"`
 	Codec       string         `json:"codec_name"`
+	Tag         string         `json:"codec_tag_string"`
 	TimeBase    media.Rational `json:"time_base"`
 	Start       int64          `json:"start_pts"`
 	Width       int            `json:"width"`
@@ -217,6 +218,7 @@ func (p probe) source(name string) (media.Source, error) {
 			s.Subs = append(s.Subs, st.stream())
 		case st.Kind == "attachment":
 			s.Attached = append(s.Attached, st.stream())
+		case st.Kind == "data" && st.Tag == "text" && len(p.Chapters) > 0: // QuickTime's form of chapters
 		default:
 			s.Other = append(s.Other, st.stream())
 		}

@@ -29,9 +29,7 @@ type Tool struct {
 	// Version is the first line of `ffmpeg -version`, without the copyright.
 	Version string
 	// libraries are the lines of `ffmpeg -version` that name the libraries' versions.
-	libraries string
-	// list is what `ffmpeg -encoders` prints.
-	list                          string
+	libraries                     string
 	hasFPSMode, hasMovieTimescale bool
 	// tried remembers encoders by name: each is tried once in a process.
 	tried sync.Map
@@ -77,7 +75,7 @@ func once[T any](known *sync.Map, key string, make func() (T, error)) (T, error)
 	return value, err
 }
 
-// ask finds out the version, the encoders, and which way round options are that changed
+// ask finds out the version, and which way round options are that changed
 // over time.
 func (t *Tool) ask(ctx context.Context) error {
 	var version, help, muxer string
@@ -90,7 +88,6 @@ func (t *Tool) ask(ctx context.Context) error {
 		{&version, []string{"-version"}},
 		{&help, []string{"-h", "long"}},
 		{&muxer, []string{"-h", "muxer=mp4"}},
-		{&t.list, []string{"-encoders"}},
 	} {
 		g.Go(func() (err error) {
 			if *q.answer, err = t.text(ctx, q.args...); err != nil {

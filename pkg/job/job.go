@@ -83,8 +83,10 @@ type Output struct {
 	Key    string `json:"key" doc:"object key of the deliverable"`
 	SHA256 string `json:"sha256" doc:"digest of the deliverable's bytes"`
 	Bytes  int64  `json:"bytes"`
-	// Manifest is the object key of the manifest beside the deliverable.
-	Manifest string `json:"manifest"`
+	// Manifest is the object key of the manifest beside the deliverable, and
+	// ManifestSHA256 the digest of its bytes.
+	Manifest       string `json:"manifest"`
+	ManifestSHA256 string `json:"manifest_sha256"`
 }
 
 // Job is the state of one job, as kept in the bucket "jobs" and as the API tells it.
@@ -105,12 +107,16 @@ type Job struct {
 	Duration float64 `json:"duration"`
 	// EncodeSeconds is the sum of the encoders' CPU time in seconds.
 	EncodeSeconds float64 `json:"encode_seconds"`
-	// Plan is the object key of the plan, once the source is split.
-	Plan   string  `json:"plan,omitempty"`
-	Output *Output `json:"output,omitempty"`
+	// Plan is the object key of the plan, once the source is split, and PlanSHA256 the
+	// digest of its bytes.
+	Plan       string  `json:"plan,omitempty"`
+	PlanSHA256 string  `json:"plan_sha256,omitempty"`
+	Output     *Output `json:"output,omitempty"`
 	// Builds are the encoder builds that this job is pinned to, by encoder: chunks of
 	// two builds are never mixed in one deliverable.
 	Builds map[string]string `json:"builds,omitempty"`
+	// Window is how many of its tasks may be in the queue at once, 0 until it is split.
+	Window int `json:"window,omitempty"`
 	// Notes tell what the deliverable leaves out, such as a data track.
 	Notes []string `json:"notes,omitempty"`
 	// Error says why a job failed.

@@ -8,9 +8,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/reweave/reweave/pkg/fault"
+	"github.com/reweave/reweave/pkg/faultpoint"
 	"github.com/reweave/reweave/pkg/job"
 	"github.com/reweave/reweave/pkg/queue/natsq"
 	"github.com/reweave/reweave/pkg/store"
@@ -31,19 +33,48 @@ func Fail(ctx context.Context, bus *natsq.Bus, st store.Store, id string, err er
 	if uerr != nil {
 		return fmt.Errorf("fail job %s: %w", id, uerr)
 	}
-	if j.State != job.Failed {
+	faultpoint.Hit("fail.after-cas")
+	return Settle(ctx, bus, st, j)
+}
+
+// Settle tells that a final job has ended and sweeps up behind it. Whoever finds a job
+// final settles it: the one who made it final may have died right after, and others may
+// have written records or segments since.
+func Settle(ctx context.Context, bus *natsq.Bus, st store.Store, j job.Job) error {
+	if !j.State.Final() {
 		return nil
 	}
-	return errors.Join(bus.PublishEvent(ctx, j, job.EventFailed), Sweep(ctx, bus, st, id))
+	err := bus.PublishEvent(ctx, j, job.EventPrefix+string(j.State))
+	faultpoint.Hit("settle.after-event")
+	err = errors.Join(err, sweep(ctx, bus, st, j))
+	faultpoint.Hit("settle.after-sweep")
+	return err
+}
+
+// Cancelled settles a cancelled job on behalf of a worker that was told to leave it: what
+// it had written until then was not yet there when the job was cancelled.
+func Cancelled(ctx context.Context, bus *natsq.Bus, st store.Store, id string) error {
+	j, err := bus.Job(ctx, id)
+	if errors.Is(err, natsq.ErrNoJob) {
+		return nil
+	} else if err != nil {
+		return err
+	}
+	return Settle(ctx, bus, st, j)
 }
 
 // Complete asks for a job to be muxed when every one of its tasks is done, and tells how
 // far the job is. Both sides of the race call it after they wrote their part: the encoder
 // its done record, the splitter the number of tasks; the one that comes later sees both.
-func Complete(ctx context.Context, bus *natsq.Bus, id string) error {
+//
+// A job that is final by then is settled: what was written came too late.
+func Complete(ctx context.Context, bus *natsq.Bus, st store.Store, id string) error {
 	j, err := bus.Job(ctx, id)
-	if err != nil || j.State.Final() {
+	if err != nil {
 		return err
+	}
+	if j.State.Final() {
+		return Settle(ctx, bus, st, j)
 	}
 	done, err := bus.DoneCount(ctx, id)
 	if err != nil {
@@ -55,6 +86,8 @@ func Complete(ctx context.Context, bus *natsq.Bus, id string) error {
 	if j.Chunks.Total == 0 || done < j.Chunks.Total {
 		return nil
 	}
+	faultpoint.Hit("complete.before-mux")
+	defer faultpoint.Hit("complete.after-mux")
 	return bus.EnqueueMux(ctx, j.Spec.Class, id)
 }
 
@@ -65,7 +98,7 @@ func Resplit(ctx context.Context, bus *natsq.Bus, st store.Store, id string, why
 		if j.State.Final() {
 			return natsq.ErrUnchanged
 		}
-		j.State, j.Plan, j.Chunks.Total = job.Splitting, "", 0
+		j.State, j.Plan, j.PlanSHA256, j.Chunks.Total = job.Splitting, "", "", 0
 		return nil
 	})
 	if err != nil || j.State != job.Splitting {
@@ -83,20 +116,28 @@ func Resplit(ctx context.Context, bus *natsq.Bus, st store.Store, id string, why
 	return nil
 }
 
-// Sweep drops what a job that ended leaves on the queue and in the store: messages,
-// records and segments. Chunks, plan and deliverable stay.
-func Sweep(ctx context.Context, bus *natsq.Bus, st store.Store, id string) error {
-	return errors.Join(bus.Forget(ctx, id), DeletePrefix(ctx, st, store.SegmentKey(id, "")))
+// sweep drops what a job that ended leaves on the queue and in the store: messages,
+// records, segments, and the files of muxers that died before theirs counted. Chunks,
+// plan and deliverable stay.
+func sweep(ctx context.Context, bus *natsq.Bus, st store.Store, j job.Job) error {
+	stay := []string{store.PlanKey(j.ID)}
+	if j.Output != nil {
+		stay = append(stay, j.Output.Key, j.Output.Manifest)
+	}
+	return errors.Join(bus.Forget(ctx, j.ID), DeletePrefix(ctx, st, store.SegmentKey(j.ID, "")),
+		DeletePrefix(ctx, st, store.JobKey(j.ID), stay...))
 }
 
-// DeletePrefix deletes all objects under a prefix.
-func DeletePrefix(ctx context.Context, st store.Store, prefix string) error {
+// DeletePrefix deletes all objects under a prefix but those that are to stay.
+func DeletePrefix(ctx context.Context, st store.Store, prefix string, stay ...string) error {
 	var keys []string
 	for o, err := range st.List(ctx, prefix) {
 		if err != nil {
 			return err
 		}
-		keys = append(keys, o.Key)
+		if !slices.Contains(stay, o.Key) {
+			keys = append(keys, o.Key)
+		}
 	}
 	if len(keys) == 0 {
 		return nil

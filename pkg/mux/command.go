@@ -6,7 +6,6 @@ import (
 	"strconv"
 
 	"github.com/reweave/reweave/pkg/ffmpeg"
-	"github.com/reweave/reweave/pkg/media"
 	"github.com/reweave/reweave/pkg/plan"
 )
 
@@ -71,7 +70,7 @@ func Args(p *plan.Plan, container string, f Files, movieTimescale []string) []st
 		inputs++
 	}
 	if f.Meta != "" {
-		args = append(args, input(zero, "-f", "ffmetadata", "-i", "file:"+f.Meta)...)
+		args = append(args, input(-zero, "-f", "ffmetadata", "-i", "file:"+f.Meta)...)
 		maps = append(maps, "-map_metadata", strconv.Itoa(inputs), "-map_chapters", strconv.Itoa(inputs))
 	}
 	args = append(args, maps...)
@@ -79,7 +78,7 @@ func Args(p *plan.Plan, container string, f Files, movieTimescale []string) []st
 	if f.Extra != "" {
 		args = append(args, "-c:s", SubtitleCodec(container))
 	}
-	args = append(args, tags(p, f)...)
+	args = append(args, tags(p, container, f)...)
 	args = append(args, format(p, container, movieTimescale)...)
 	return append(args, "-fflags", "+bitexact", "-y", "file:"+f.Out)
 }
@@ -94,41 +93,6 @@ func input(seconds float64, open ...string) []string {
 		args = append(args, "-itsoffset", strconv.FormatFloat(seconds, 'f', 6, 64))
 	}
 	return append(args, open...)
-}
-
-// tags restores what the tracks' own files don't keep, and drops what only tells of the
-// source's container.
-func tags(p *plan.Plan, f Files) []string {
-	var args []string
-	for i := range f.Audio {
-		s := p.Audio[i].Stream
-		args = append(args, streamTags("a", i, s)...)
-	}
-	if f.Extra != "" {
-		for i, s := range p.Source.Subs {
-			args = append(args, streamTags("s", i, s)...)
-		}
-	}
-	for _, t := range []string{"major_brand", "minor_version", "compatible_brands", "encoder"} {
-		args = append(args, "-metadata", t+"=")
-	}
-	return args
-}
-
-func streamTags(kind string, i int, s media.Stream) []string {
-	at := fmt.Sprintf("%s:%d", kind, i)
-	var args []string
-	if s.Language != "" {
-		args = append(args, "-metadata:s:"+at, "language="+s.Language)
-	}
-	if s.Title != "" {
-		args = append(args, "-metadata:s:"+at, "title="+s.Title)
-	}
-	disposition := "0"
-	if s.Default {
-		disposition = "default"
-	}
-	return append(args, "-disposition:"+at, disposition)
 }
 
 func format(p *plan.Plan, container string, movieTimescale []string) []string {

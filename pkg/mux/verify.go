@@ -3,6 +3,7 @@ package mux
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -16,29 +17,36 @@ import (
 	"github.com/reweave/reweave/pkg/plan"
 )
 
-// Verify reads the packets of a finished deliverable and compares their number and
-// their times with the plan's. Containers may round: to half a millisecond in mkv, to
+// Verify reads the sample tables of a finished deliverable, or has its packets listed, and
+// compares their number and their times with the plan's. Containers may round: to half a millisecond in mkv, to
 // a tick of the timescale elsewhere.
-func Verify(ctx context.Context, tool *ffmpeg.Tool, p *plan.Plan, file string) error {
+func Verify(ctx context.Context, tool *ffmpeg.Tool, p *plan.Plan, container, file string) error {
+	read := func() ([]int64, media.Rational, error) { return listPackets(ctx, tool, file) }
+	if container == "mp4" || container == "mov" {
+		read = func() ([]int64, media.Rational, error) { return sampleTimes(file) }
+	}
+	times, tb, err := read()
+	if err != nil {
+		return fmt.Errorf("read the deliverable back: %w", err)
+	}
+	return compare(p, times, tb)
+}
+
+// listPackets has ffmpeg list the packets of the video track.
+func listPackets(ctx context.Context, tool *ffmpeg.Tool, file string) (times []int64, tb media.Rational, err error) {
 	cmd := tool.Command(ctx, append(ffmpeg.Safe(), "-copyts", "-i", "file:"+file, "-map", "0:v:0", "-c", "copy",
 		"-copyinkf", "-f", "framecrc", "pipe:3")...)
 	cmd.Reads(file)
 	r, err := cmd.Pipe()
 	if err != nil {
-		return err
+		return nil, tb, err
 	}
 	defer r.Close()
 	if err := cmd.Start(); err != nil {
-		return err
+		return nil, tb, err
 	}
-	times, tb, readErr := packetTimes(r)
-	if err := cmd.Wait(ctx); err != nil {
-		return fmt.Errorf("read the deliverable back: %w", err)
-	}
-	if readErr != nil {
-		return fmt.Errorf("read the deliverable back: %w", readErr)
-	}
-	return compare(p, times, tb)
+	times, tb, err = packetTimes(r)
+	return times, tb, errors.Join(err, cmd.Wait(ctx))
 }
 
 // packetTimes reads framecrc's lines "stream, dts, pts, …".

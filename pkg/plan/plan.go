@@ -97,11 +97,15 @@ func (p *Plan) Start() int64 {
 // Duration returns the deliverable's length in seconds.
 func (p *Plan) Duration() float64 { return float64(p.End-p.Start()) * p.TimeBase.Float() }
 
-// Check reports whether the plan is whole: times increase from frame to frame and from
-// segment to segment, and every segment owns at least one frame.
+// Check reports whether the plan is whole: its timebase is a fraction above 0, times
+// increase from frame to frame and from segment to segment, and every segment owns at
+// least one frame.
 func (p *Plan) Check() error {
 	if p.Version != Version {
 		return fmt.Errorf("check plan: version %d, want %d", p.Version, Version)
+	}
+	if !p.TimeBase.Valid() {
+		return fmt.Errorf("check plan: timebase %s", p.TimeBase)
 	}
 	var last int64
 	first := true

@@ -52,7 +52,7 @@ func (r Recipe) Args(threads int) []string {
 // of fields. libx264 follows the frames in the latter: without it, x264 is told in the
 // middle of its work that the bottom field comes first, and predicts from wrong times.
 func (r Recipe) filters() string {
-	p := r.Picture
+	p := r.coded()
 	sar := p.SAR
 	if !sar.Valid() {
 		sar = media.Rational{Num: 0, Den: 1}
@@ -90,17 +90,63 @@ func (r Recipe) fields() string {
 // colour repeats the colour as options: which of the two an encoder heeds depends on
 // the version of ffmpeg.
 func (r Recipe) colour() []string {
+	p := r.coded()
 	var args []string
 	for _, kv := range [][2]string{
-		{"-color_range", r.Picture.Range}, {"-color_primaries", r.Picture.Primaries},
-		{"-color_trc", r.Picture.Transfer}, {"-colorspace", r.Picture.Matrix},
-		{"-chroma_sample_location", r.Picture.ChromaLoc},
+		{"-color_range", p.Range}, {"-color_primaries", p.Primaries}, {"-color_trc", transferOption(p.Transfer)},
+		{"-colorspace", matrixOption(p.Matrix)}, {"-chroma_sample_location", p.ChromaLoc},
 	} {
 		if kv[1] != "" {
 			args = append(args, kv[0], kv[1])
 		}
 	}
 	return args
+}
+
+// transferOption and matrixOption return the names that ffmpeg's options have for what
+// ffprobe and the filters know by others.
+func transferOption(name string) string {
+	switch name {
+	case "bt470m":
+		return "gamma22"
+	case "bt470bg":
+		return "gamma28"
+	}
+	return name
+}
+
+func matrixOption(name string) string {
+	if name == "gbr" {
+		return "rgb"
+	}
+	return name
+}
+
+// coded returns the pictures as the encoder gets them: what was RGB is BT.709 in the
+// narrow range where the encoder takes no RGB.
+func (r Recipe) coded() media.Picture {
+	p := r.Picture
+	if p.Matrix == "gbr" && !isRGB(p.PixFmt) {
+		p.Matrix, p.Range = "bt709", "tv"
+	}
+	if strings.HasPrefix(p.PixFmt, "yuvj") {
+		p.Range = "pc"
+	}
+	return p
+}
+
+// Convert returns the filter that decoded frames pass through on their way to the pixel
+// format, or "null": by itself ffmpeg converts to BT.601 and to the narrow range, whatever
+// the frames had.
+func (r Recipe) Convert() string {
+	p := r.coded()
+	switch {
+	case p.Matrix != r.Picture.Matrix:
+		return "scale=out_color_matrix=" + p.Matrix + ":out_range=" + p.Range
+	case p.Range == "pc" && !isRGB(p.PixFmt):
+		return "scale=out_range=pc"
+	}
+	return "null"
 }
 
 // quality returns the rate control option.

@@ -86,7 +86,7 @@ func (b Box) Start(cmd *exec.Cmd, r Rules) (ended func(), err error) {
 	if err := <-started; err != nil {
 		return nil, err
 	}
-	limit(cmd.Process.Pid, r)
+	b.limit(cmd.Process.Pid, r)
 	return func() { close(over) }, nil
 }
 
@@ -115,7 +115,7 @@ func (b Box) restrict(r Rules) error {
 // limits are its own, so there is no thread to put them on before. A child that has ended
 // has no use for them. The number of its processes is not bounded: the kernel counts
 // those of a user, and not those of a child.
-func limit(pid int, r Rules) {
+func (b Box) limit(pid int, r Rules) {
 	cpu := r.CPU
 	if cpu == 0 {
 		cpu = DefaultCPU
@@ -124,6 +124,9 @@ func limit(pid int, r Rules) {
 		unix.RLIMIT_CPU: uint64(cpu / time.Second), unix.RLIMIT_FSIZE: r.FileSize,
 		unix.RLIMIT_NOFILE: openFiles, unix.RLIMIT_CORE: 0,
 	} {
+		if resource == unix.RLIMIT_FSIZE && most == 0 && b.Files == "" {
+			continue // a script may have files of its own to write
+		}
 		var now unix.Rlimit
 		if unix.Prlimit(pid, resource, nil, &now) == nil && now.Max < most {
 			most = now.Max

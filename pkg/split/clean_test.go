@@ -95,7 +95,9 @@ func emulated() []byte {
 func FuzzClean(f *testing.F) {
 	for _, data := range [][]byte{
 		nals(4, aud, sps, idr), nals(4, aud, atOnce, slice), nals(4, aud, later, slice), nals(4, settings, atOnce),
-		nals(2, idr), nals(1, emulated(), slice), {0xFF, 0xFF, 0xFF, 0xFF, 0xFF}, nil,
+		nals(2, idr), nals(1, emulated(), slice),
+		{0xFF, 0xFF, 0xFF, 0xFF, 0xFF},
+		nil,
 	} {
 		f.Add(avcC(4), data)
 		f.Add(avcC(1), data)

@@ -37,6 +37,24 @@ func Fetch(ctx context.Context, st Store, key, sum, path string) error {
 	return f.Close()
 }
 
+// Read returns the content of a small object, and checks its SHA-256, in hexadecimal. It
+// returns an error that is [ErrNotFound] or [ErrDigest] when the object is gone or damaged.
+func Read(ctx context.Context, st Store, key, sum string) ([]byte, error) {
+	r, _, err := st.Get(ctx, key)
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", key, err)
+	}
+	defer r.Close()
+	b, err := io.ReadAll(r)
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", key, err)
+	}
+	if got := sha256.Sum256(b); hex.EncodeToString(got[:]) != sum {
+		return nil, fmt.Errorf("read %s: %w: its SHA-256 is %x", key, ErrDigest, got)
+	}
+	return b, nil
+}
+
 // Digest returns the SHA-256, in hexadecimal, and the length of what r holds from where
 // it stands, and leaves it there.
 func Digest(r io.ReadSeeker) (sum string, size int64, err error) {

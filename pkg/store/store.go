@@ -73,11 +73,14 @@ func SegmentKey(job, digest string) string { return "segments/" + job + "/" + di
 // ChunkKey is where the chunk with this key lies.
 func ChunkKey(key string) string { return "chunks/" + key[:2] + "/" + key }
 
+// JobKey is what the keys of all that is kept for a job begin with.
+func JobKey(job string) string { return "jobs/" + job + "/" }
+
 // PlanKey is where a job's plan lies.
-func PlanKey(job string) string { return "jobs/" + job + "/plan.json" }
+func PlanKey(job string) string { return JobKey(job) + "plan.json" }
 
 // OutputKey is where an attempt at a job's deliverable or manifest lies.
-func OutputKey(job, attempt, name string) string { return "jobs/" + job + "/" + attempt + "/" + name }
+func OutputKey(job, attempt, name string) string { return JobKey(job) + attempt + "/" + name }
 
 // UploadKey is where an upload of a tenant lies, "" for the one of a server that asks
 // nobody who they are.

@@ -27,11 +27,12 @@ type Pool[L Returner] struct {
 	Beside []func(ctx context.Context) error
 }
 
-// Run works until drain is closed and the work in hand is done, or until ctx ends.
+// Run works until drain is closed and the work in hand is done, until ctx ends, or until
+// pulling or something beside it fails.
 func (p Pool[L]) Run(ctx context.Context, drain <-chan struct{}) error {
-	pull, stop := untilDrain(ctx, drain)
-	defer stop()
 	g, gctx := errgroup.WithContext(ctx)
+	pull, stop := untilDrain(gctx, drain) // one that fails ends all
+	defer stop()
 	side, endSide := context.WithCancel(gctx)
 	defer endSide()
 	for _, f := range p.Beside {
@@ -54,7 +55,7 @@ func (p Pool[L]) loop(ctx, pull context.Context) error {
 		case err == nil && pull.Err() != nil:
 			return lease.Return(context.WithoutCancel(ctx), 0)
 		case pull.Err() != nil:
-			return nil
+			return nil //nolint:nilerr // it drains
 		case err != nil:
 			return fmt.Errorf("take work: %w", err)
 		}

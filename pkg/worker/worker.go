@@ -6,9 +6,6 @@ package worker
 import (
 	"context"
 	"errors"
-	"fmt"
-	"os"
-	"path/filepath"
 	"sync"
 	"time"
 )
@@ -81,22 +78,4 @@ func (j *Jobs) Cancel(id string) {
 	for cancel := range j.ends[id] {
 		(*cancel)(ErrCancelled)
 	}
-}
-
-// Scratch makes a directory for the temporary files of one piece of work below base, or
-// below the system's directory for such files when base is "".
-func Scratch(base, prefix string) (dir string, remove func(), err error) {
-	if base == "" {
-		base = os.TempDir()
-	}
-	if base, err = filepath.Abs(base); err == nil {
-		err = os.MkdirAll(base, 0o700)
-	}
-	if err == nil {
-		dir, err = os.MkdirTemp(base, prefix+"-")
-	}
-	if err != nil {
-		return "", nil, fmt.Errorf("make scratch directory: %w", err)
-	}
-	return dir, func() { _ = os.RemoveAll(dir) }, nil
 }

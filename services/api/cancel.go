@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/reweave/reweave/pkg/faultpoint"
 	"github.com/reweave/reweave/pkg/job"
 	"github.com/reweave/reweave/pkg/queue/natsq"
 )
@@ -51,12 +52,11 @@ func (s *Server) cancel(ctx context.Context, in *jobRef) (*jobOutput, error) {
 	case err != nil:
 		return nil, orNoJob(in.ID, fmt.Errorf("cancel job: %w", err))
 	}
+	faultpoint.Hit("api.after-cancel-cas")
 	s.bus.PublishCancel(in.ID)
 	if err := s.bus.PurgeWork(ctx, in.ID); err != nil {
 		return nil, fmt.Errorf("stop the work of job %s: %w", in.ID, err)
 	}
-	if before.State != job.Cancelled {
-		s.announce(ctx, j, job.EventCancelled)
-	}
+	s.announce(ctx, j, job.EventCancelled)
 	return &jobOutput{Body: j}, nil
 }

@@ -67,7 +67,7 @@ func newError(status int, detail string, errs ...error) huma.StatusError {
 		Type: fault.TypeBase + kind[0], Title: kind[1], Status: status, Detail: detail, Hint: kind[2],
 	}}
 	for _, err := range errs {
-		if d, ok := err.(huma.ErrorDetailer); ok { //nolint:errorlint // huma's contract: not wrapped
+		if d, ok := err.(huma.ErrorDetailer); ok { // huma's contract: not wrapped
 			d := *d.ErrorDetail()
 			if d.Location == "body" {
 				d.Value = nil // it is the whole body

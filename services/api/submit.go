@@ -22,6 +22,7 @@ import (
 
 	"github.com/reweave/reweave/pkg/auth"
 	"github.com/reweave/reweave/pkg/fault"
+	"github.com/reweave/reweave/pkg/faultpoint"
 	"github.com/reweave/reweave/pkg/job"
 	"github.com/reweave/reweave/pkg/store"
 )
@@ -57,11 +58,13 @@ func (s *Server) submit(ctx context.Context, in *submitInput) (*submitOutput, er
 	}
 	// The message goes out again for a job that still waits: whoever created it may
 	// have died before. A second one is refused or does nothing.
+	faultpoint.Hit("api.after-create")
 	if j.State == job.Queued {
 		if err := s.bus.EnqueueSplit(ctx, j.Spec.Class, j.ID); err != nil {
 			return nil, fmt.Errorf("enqueue job %s: %w", j.ID, err)
 		}
 	}
+	faultpoint.Hit("api.after-enqueue")
 	out := &submitOutput{Status: http.StatusOK, Location: s.url("/v1/jobs/" + j.ID), Body: j}
 	if created {
 		out.Status = http.StatusAccepted

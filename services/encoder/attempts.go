@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/reweave/reweave/pkg/fault"
+	"github.com/reweave/reweave/pkg/faultpoint"
 	"github.com/reweave/reweave/pkg/job"
 	"github.com/reweave/reweave/pkg/lifecycle"
 	"github.com/reweave/reweave/pkg/queue"
@@ -16,15 +17,19 @@ import (
 // bad counts the tries that ended badly: failed ones, and those that began and never
 // came to an end, because their worker died. Tries handed back in good order don't count.
 func bad(history []queue.Attempt) (n int, last string) {
+	begun := map[string]bool{} // by worker: what is handed back before it began takes nothing off
 	for _, a := range history {
 		switch a.Kind {
 		case queue.AttemptStart:
 			n++
 		case queue.AttemptRelease:
-			n = max(0, n-1)
+			if begun[a.Worker] {
+				n--
+			}
 		case queue.AttemptFail:
 			last = a.Detail
 		}
+		begun[a.Worker] = a.Kind == queue.AttemptStart
 	}
 	return n, last
 }
@@ -44,6 +49,7 @@ func (s *service) admit(ctx context.Context, t queue.Task) error {
 			Title: fmt.Sprintf("%d tries to encode it ended badly", n), Err: errors.New(last),
 		}
 	}
+	defer faultpoint.Hit("encoder.after-start")
 	return s.record(ctx, t, queue.AttemptStart, "")
 }
 
@@ -60,7 +66,7 @@ func (s *service) failed(ctx context.Context, lease *natsq.Lease, t queue.Task, 
 	if lost, ok := errors.AsType[*fault.Error](cause); ok && lost.Type == lostSegment {
 		return s.restore(ctx, lease, t, lost)
 	}
-	if class == fault.Retry {
+	if class == fault.Retry || natsq.Passing(cause) {
 		// Something we depend on is in trouble, which is no fault of the task.
 		return errors.Join(s.record(ctx, t, queue.AttemptRelease, cause.Error()), lease.Return(ctx, time.Second))
 	}
@@ -97,7 +103,8 @@ func located(t queue.Task, err error) error {
 }
 
 // restore has a lost segment stored again. While its job is still being split nothing can
-// be done yet.
+// be done yet. The task stays in the queue: acknowledged, it could take away the one that
+// the splitter offers.
 func (s *service) restore(ctx context.Context, lease *natsq.Lease, t queue.Task, lost error) error {
 	if err := s.record(ctx, t, queue.AttemptRelease, lost.Error()); err != nil {
 		return err
@@ -106,11 +113,8 @@ func (s *service) restore(ctx context.Context, lease *natsq.Lease, t queue.Task,
 	if err != nil {
 		return err
 	}
-	if j.State == job.Splitting {
-		return lease.Return(ctx, time.Second)
+	if j.State != job.Splitting {
+		err = lifecycle.Resplit(ctx, s.env.Bus, s.env.Store, t.Job, lost)
 	}
-	if err := lifecycle.Resplit(ctx, s.env.Bus, s.env.Store, t.Job, lost); err != nil {
-		return err
-	}
-	return lease.Ack(ctx)
+	return errors.Join(err, lease.Return(ctx, time.Second))
 }

@@ -9,6 +9,7 @@ package encoder
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"runtime"
@@ -52,14 +53,15 @@ func (c Config) Validate() error {
 }
 
 type service struct {
-	cfg    Config
-	env    boot.Env
-	tool   *ffmpeg.Tool
-	encode *chunk.Encoder
-	jobs   worker.Jobs
-	me     queue.Worker
-	builds []string
-	busy   atomic.Int32
+	cfg     Config
+	env     boot.Env
+	tool    *ffmpeg.Tool
+	encode  *chunk.Encoder
+	scratch *worker.Scratch
+	jobs    worker.Jobs
+	me      queue.Worker
+	builds  []string
+	busy    atomic.Int32
 
 	mu    sync.Mutex
 	tasks map[string]int // what the slots work on → percent
@@ -82,7 +84,12 @@ func Run(ctx context.Context, cfg Config, env boot.Env) error {
 	if cfg.Stall == 0 {
 		cfg.Stall = 5 * time.Minute
 	}
-	s := &service{cfg: cfg, env: env, tool: tool, tasks: map[string]int{}}
+	scratch, err := worker.OpenScratch(cfg.Scratch)
+	if err != nil {
+		return err
+	}
+	defer scratch.Close() // when it fails, the next process sweeps what is left
+	s := &service{cfg: cfg, env: env, tool: tool, scratch: scratch, tasks: map[string]int{}}
 	s.encode = &chunk.Encoder{Tool: tool, Threads: max(1, runtime.GOMAXPROCS(0)/cfg.Slots)}
 	s.metrics = newMetrics(env.Metrics)
 	if err := s.introduce(ctx); err != nil {
@@ -153,11 +160,29 @@ func (s *service) announce(ctx context.Context) {
 			_ = s.env.Bus.Retire(context.WithoutCancel(ctx), s.me.ID)
 			return
 		case <-tick.C:
-			if err := s.env.Bus.Announce(ctx, s.now()); err != nil && ctx.Err() == nil {
+			if err := errors.Join(s.env.Bus.Announce(ctx, s.now()), s.recall(ctx)); err != nil && ctx.Err() == nil {
 				s.env.Log.Warn("announce worker", zap.Error(err))
 			}
 		}
 	}
+}
+
+// recall makes known again what this worker can do, where a server that lost its store
+// knows nothing of it: jobs wait until somebody has their encoder.
+func (s *service) recall(ctx context.Context) error {
+	known, err := s.env.Bus.Encoders(ctx)
+	if err != nil {
+		return err
+	}
+	for _, mine := range s.me.Encoders {
+		if slices.ContainsFunc(known, func(e queue.Encoder) bool { return e.Name == mine.Name && e.Build == mine.Build }) {
+			continue
+		}
+		if err := s.env.Bus.AnnounceEncoder(ctx, mine); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // now returns the worker's entry as of this moment.

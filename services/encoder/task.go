@@ -14,6 +14,7 @@ import (
 
 	"github.com/reweave/reweave/pkg/chunk"
 	"github.com/reweave/reweave/pkg/fault"
+	"github.com/reweave/reweave/pkg/faultpoint"
 	"github.com/reweave/reweave/pkg/job"
 	"github.com/reweave/reweave/pkg/lifecycle"
 	"github.com/reweave/reweave/pkg/queue"
@@ -39,8 +40,12 @@ func (s *service) handle(ctx context.Context, lease *natsq.Lease) {
 	stop()
 	settle := context.WithoutCancel(ctx)
 	switch {
-	case err == nil, errors.Is(context.Cause(tctx), worker.ErrCancelled), errors.Is(err, natsq.ErrNoJob):
+	case errors.Is(context.Cause(tctx), worker.ErrCancelled):
+		err = errors.Join(lifecycle.Cancelled(settle, s.env.Bus, s.env.Store, t.Job), lease.Ack(settle))
+	case err == nil, errors.Is(err, natsq.ErrNoJob):
+		faultpoint.Hit("encoder.before-ack")
 		err = lease.Ack(settle)
+		faultpoint.Hit("encoder.after-ack")
 	case ctx.Err() != nil: // told to stop: hand the task back, and say that it was no failure
 		s.metrics.tasks.WithLabelValues(t.Recipe.Codec, "returned").Inc()
 		err = errors.Join(s.record(settle, t, queue.AttemptRelease, ""), lease.Return(settle, 0))
@@ -61,7 +66,7 @@ func (s *service) work(ctx context.Context, t queue.Task, beat func()) error {
 		return err
 	}
 	if j.State.Final() {
-		return nil
+		return lifecycle.Settle(ctx, s.env.Bus, s.env.Store, j)
 	}
 	if _, done, err := s.env.Bus.Done(ctx, t.Job, t.ID); err != nil {
 		return err
@@ -70,12 +75,15 @@ func (s *service) work(ctx context.Context, t queue.Task, beat func()) error {
 		if err != nil {
 			return err
 		}
+		faultpoint.Hit("encoder.before-commit")
 		if _, err := s.env.Bus.CommitDone(ctx, d); err != nil {
 			return err
 		}
+		faultpoint.Hit("encoder.after-commit")
 	}
 	// The segment has served. When this fails it is swept at the job's end.
 	_ = s.env.Store.Delete(ctx, t.Source)
+	faultpoint.Hit("encoder.after-delete-segment")
 	return s.advance(ctx, t)
 }
 
@@ -87,7 +95,7 @@ func (s *service) make(ctx context.Context, t queue.Task, beat func()) (queue.Do
 	if err := s.admit(ctx, t); err != nil {
 		return queue.Done{}, err
 	}
-	dir, remove, err := worker.Scratch(s.cfg.Scratch, "encode-"+t.Job+"-"+string(t.ID))
+	dir, remove, err := s.scratch.Dir("encode-" + t.Job + "-" + string(t.ID))
 	if err != nil {
 		return queue.Done{}, err
 	}
@@ -105,9 +113,11 @@ func (s *service) make(ctx context.Context, t queue.Task, beat func()) (queue.Do
 	if err != nil {
 		return queue.Done{}, err
 	}
+	faultpoint.Hit("encoder.before-put-chunk")
 	if err := s.keep(ctx, t, r, out); err != nil {
 		return queue.Done{}, err
 	}
+	faultpoint.Hit("encoder.after-put-chunk")
 	s.metrics.tasks.WithLabelValues(t.Recipe.Codec, "encoded").Inc()
 	s.metrics.seconds.WithLabelValues(t.Recipe.Codec).Observe(time.Since(start).Seconds())
 	s.metrics.frames.Add(float64(t.Frames))
@@ -194,13 +204,15 @@ func (s *service) advance(ctx context.Context, t queue.Task) error {
 			if _, done, err := s.env.Bus.Done(ctx, t.Job, next.ID); err != nil {
 				return err
 			} else if !done {
+				faultpoint.Hit("encoder.before-release")
 				if err := s.env.Bus.EnqueueTask(ctx, next); err != nil {
 					return err
 				}
+				faultpoint.Hit("encoder.after-release")
 			}
 		}
 	}
-	if err := lifecycle.Complete(ctx, s.env.Bus, t.Job); err != nil && !errors.Is(err, natsq.ErrNoJob) {
+	if err := lifecycle.Complete(ctx, s.env.Bus, s.env.Store, t.Job); err != nil && !errors.Is(err, natsq.ErrNoJob) {
 		return err
 	}
 	s.report(t, t.Frames)

@@ -24,7 +24,7 @@ type lostChunks struct {
 
 func (l *lostChunks) Error() string {
 	if len(l.tasks) == 0 {
-		return "the stored plan is missing or damaged"
+		return fmt.Sprintf("the stored plan, or what was laid aside, is missing or damaged: %v", l.why)
 	}
 	return fmt.Sprintf("the stored chunks of %v are missing or damaged: %v", l.tasks, l.why)
 }

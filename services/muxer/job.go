@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/reweave/reweave/pkg/faultpoint"
 	"github.com/reweave/reweave/pkg/job"
 	"github.com/reweave/reweave/pkg/lifecycle"
 	"github.com/reweave/reweave/pkg/mux"
@@ -20,7 +21,6 @@ import (
 	"github.com/reweave/reweave/pkg/queue/natsq"
 	"github.com/reweave/reweave/pkg/splice"
 	"github.com/reweave/reweave/pkg/store"
-	"github.com/reweave/reweave/pkg/worker"
 )
 
 // work is the making of one deliverable.
@@ -38,10 +38,10 @@ func (s *service) mux(ctx context.Context, id string) error {
 	if err != nil {
 		return err
 	}
-	if j.State == job.Done { // an earlier delivery of this message came to its end
-		return s.tell(ctx, j)
+	if j.State.Final() { // perhaps by an earlier delivery of this message
+		return lifecycle.Settle(ctx, s.env.Bus, s.env.Store, j)
 	}
-	if j.State.Final() || j.Plan == "" || j.State == job.Splitting {
+	if j.Plan == "" || j.State == job.Splitting {
 		return nil
 	}
 	w := &work{service: s, job: j}
@@ -57,7 +57,8 @@ func (s *service) mux(ctx context.Context, id string) error {
 	}); err != nil || w.job.State != job.Muxing {
 		return err
 	}
-	dir, remove, err := worker.Scratch(s.cfg.Scratch, "mux-"+id)
+	faultpoint.Hit("muxer.after-claim")
+	dir, remove, err := s.scratch.Dir("mux-" + id)
 	if err != nil {
 		return err
 	}
@@ -72,14 +73,14 @@ func (s *service) mux(ctx context.Context, id string) error {
 
 // gather reads the plan and the done records, and reports whether none is missing.
 func (w *work) gather(ctx context.Context) (complete bool, err error) {
-	b, err := w.bytes(ctx, w.job.Plan)
-	if errors.Is(err, store.ErrNotFound) {
-		return false, &lostChunks{}
+	b, err := store.Read(ctx, w.env.Store, w.job.Plan, w.job.PlanSHA256)
+	if errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrDigest) {
+		return false, &lostChunks{why: err}
 	} else if err != nil {
 		return false, err
 	}
 	if w.plan, err = plan.Decode(b); err != nil {
-		return false, &lostChunks{}
+		return false, &lostChunks{why: err}
 	}
 	all, err := w.env.Bus.DoneAll(ctx, w.job.ID)
 	if err != nil {
@@ -100,15 +101,6 @@ func (w *work) gather(ctx context.Context) (complete bool, err error) {
 		}
 	}
 	return true, nil
-}
-
-func (w *work) bytes(ctx context.Context, key string) ([]byte, error) {
-	r, _, err := w.env.Store.Get(ctx, key)
-	if err != nil {
-		return nil, err
-	}
-	defer r.Close()
-	return io.ReadAll(r)
 }
 
 // write muxes the deliverable into a file. The video passes through a pipe, chunk after
@@ -194,16 +186,22 @@ func (w *work) publish(ctx context.Context, file string) error {
 		Key: store.OutputKey(w.job.ID, attempt, name), SHA256: sum, Bytes: size,
 		Manifest: store.OutputKey(w.job.ID, attempt, "manifest.json"),
 	}
+	faultpoint.Hit("muxer.before-store")
 	if err := w.storeChecked(ctx, file, f, o); err != nil {
 		return err
 	}
+	faultpoint.Hit("muxer.after-store")
 	m, err := w.manifest(o)
 	if err != nil {
+		return err
+	}
+	if o.ManifestSHA256, _, err = store.Digest(bytes.NewReader(m)); err != nil {
 		return err
 	}
 	if err := w.env.Store.Put(ctx, o.Manifest, bytes.NewReader(m), int64(len(m)), nil); err != nil {
 		return fmt.Errorf("store manifest: %w", err)
 	}
+	faultpoint.Hit("muxer.before-cas")
 	j, err := w.env.Bus.UpdateJob(ctx, w.job.ID, func(j *job.Job) error {
 		if j.State != job.Muxing {
 			return natsq.ErrUnchanged
@@ -219,16 +217,17 @@ func (w *work) publish(ctx context.Context, file string) error {
 	if j.Output == nil || j.Output.Key != o.Key { // cancelled meanwhile, or another muxer was first
 		return lifecycle.DeletePrefix(ctx, w.env.Store, store.OutputKey(w.job.ID, attempt, ""))
 	}
+	faultpoint.Hit("muxer.after-cas")
 	w.service.done.Inc()
 	w.service.frames.Add(float64(j.Frames))
-	return w.tell(ctx, j)
+	return lifecycle.Settle(ctx, w.env.Bus, w.env.Store, j)
 }
 
 // storeChecked stores the deliverable while it is read back and compared with the plan.
 // Nobody knows of the stored object yet, so that one that fails the check is only swept.
 func (w *work) storeChecked(ctx context.Context, path string, f *os.File, o job.Output) error {
 	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return mux.Verify(ctx, w.tool, w.plan, path) })
+	g.Go(func() error { return mux.Verify(ctx, w.tool, w.plan, w.job.Spec.Container, path) })
 	g.Go(func() error {
 		if err := w.env.Store.Put(ctx, o.Key, f, o.Bytes, map[string]string{"sha256": o.SHA256}); err != nil {
 			return fmt.Errorf("store deliverable: %w", err)
@@ -240,11 +239,6 @@ func (w *work) storeChecked(ctx context.Context, path string, f *os.File, o job.
 		err = errors.Join(err, w.env.Store.Delete(context.WithoutCancel(ctx), o.Key))
 	}
 	return err
-}
-
-// tell tells that a job is done and sweeps up behind it.
-func (s *service) tell(ctx context.Context, j job.Job) error {
-	return errors.Join(s.env.Bus.PublishEvent(ctx, j, job.EventDone), lifecycle.Sweep(ctx, s.env.Bus, s.env.Store, j.ID))
 }
 
 // tally counts the tasks by how they were done, and adds up the encoders' CPU time.

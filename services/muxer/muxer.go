@@ -42,9 +42,10 @@ func (c Config) Validate() error {
 const maxTries = 5
 
 type service struct {
-	cfg  Config
-	env  boot.Env
-	tool *ffmpeg.Tool
+	cfg     Config
+	env     boot.Env
+	tool    *ffmpeg.Tool
+	scratch *worker.Scratch
 
 	done    prometheus.Counter
 	frames  prometheus.Counter
@@ -61,10 +62,15 @@ func Run(ctx context.Context, cfg Config, env boot.Env) error {
 	if err := boot.TellSandbox(env, tool.Sandbox()); err != nil {
 		return err
 	}
-	s := &service{cfg: cfg, env: env, tool: tool}
+	scratch, err := worker.OpenScratch(cfg.Scratch)
+	if err != nil {
+		return err
+	}
+	defer scratch.Close() // when it fails, the next process sweeps what is left
+	s := &service{cfg: cfg, env: env, tool: tool, scratch: scratch}
 	s.metrics()
 	jobs := &worker.Jobs{}
-	h := lifecycle.Handler{Bus: env.Bus, Store: env.Store, Log: env.Log, Jobs: jobs, Tries: maxTries}
+	h := lifecycle.Handler{Bus: env.Bus, Store: env.Store, Log: env.Log, Jobs: jobs, Service: "muxer", Tries: maxTries}
 	env.Ready("")
 	return worker.Pool[*natsq.Lease]{
 		Slots: cfg.Jobs,

@@ -34,12 +34,16 @@ func (s *service) redo(ctx context.Context, id string, lost *lostChunks) error {
 	return lifecycle.Resplit(ctx, s.env.Bus, s.env.Store, id, lost)
 }
 
-// idle is how long a job may be without a change before the sweep looks at it.
-const idle = time.Minute
+// settleAge is how long ago a job may have ended to be settled by the sweep. It is shorter
+// than events are kept, so that none is published twice.
+const settleAge = 24 * time.Hour
 
-// sweep looks at running jobs now and then, and sends again what may have been lost when
-// a service died between changing a job and sending the message that goes with it.
+// sweep looks at jobs that rest for as long as two leases. Of those that run it sends
+// again what may have been lost when a service died between changing a job and sending
+// the message that goes with it. Those that ended it settles, once in its life, for the
+// same reason.
 func (s *service) sweep(ctx context.Context) {
+	settled := map[string]bool{}
 	every := s.cfg.Sweep
 	if every <= 0 {
 		every = 30 * time.Second
@@ -54,9 +58,18 @@ func (s *service) sweep(ctx context.Context) {
 		}
 		jobs, err := s.env.Bus.Jobs(ctx)
 		for _, j := range jobs {
-			if !j.State.Final() && time.Since(j.Updated) > idle {
-				err = errors.Join(err, s.nudge(ctx, j))
+			if time.Since(j.Updated) < 2*s.env.Bus.AckWait() || settled[j.ID] {
+				continue
 			}
+			if !j.State.Final() {
+				err = errors.Join(err, s.nudge(ctx, j))
+				continue
+			}
+			if time.Since(j.Updated) > settleAge {
+				continue
+			}
+			serr := lifecycle.Settle(ctx, s.env.Bus, s.env.Store, j)
+			settled[j.ID], err = serr == nil, errors.Join(err, serr)
 		}
 		if err != nil && ctx.Err() == nil {
 			s.env.Log.Warn("sweep", zap.Error(err))
@@ -73,7 +86,7 @@ func (s *service) nudge(ctx context.Context, j job.Job) error {
 	case job.Muxing:
 		return s.env.Bus.EnqueueMux(ctx, j.Spec.Class, j.ID)
 	}
-	if err := lifecycle.Complete(ctx, s.env.Bus, j.ID); err != nil {
+	if err := lifecycle.Complete(ctx, s.env.Bus, s.env.Store, j.ID); err != nil {
 		return err
 	}
 	all, err := s.env.Bus.DoneAll(ctx, j.ID)

@@ -1,6 +1,7 @@
 package splitter
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -9,6 +10,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/reweave/reweave/pkg/demux"
+	"github.com/reweave/reweave/pkg/faultpoint"
 	"github.com/reweave/reweave/pkg/job"
 	"github.com/reweave/reweave/pkg/lifecycle"
 	"github.com/reweave/reweave/pkg/media"
@@ -17,7 +19,6 @@ import (
 	"github.com/reweave/reweave/pkg/source"
 	"github.com/reweave/reweave/pkg/split"
 	"github.com/reweave/reweave/pkg/store"
-	"github.com/reweave/reweave/pkg/worker"
 )
 
 // work is the splitting of one job.
@@ -38,19 +39,29 @@ type work struct {
 
 // split takes a job from its source to its plan.
 func (s *service) split(ctx context.Context, id string, again bool) error {
-	j, err := s.env.Bus.UpdateJob(ctx, id, begin)
-	if err != nil || j.State != job.Splitting && j.State != job.Encoding {
+	window, err := s.window(ctx)
+	if err != nil {
 		return err
+	}
+	j, err := s.env.Bus.UpdateJob(ctx, id, func(j *job.Job) error { return begin(j, window) })
+	if err != nil {
+		return err
+	}
+	if j.State.Final() {
+		return lifecycle.Settle(ctx, s.env.Bus, s.env.Store, j)
+	}
+	if j.State != job.Splitting && j.State != job.Encoding {
+		return nil
 	}
 	if j.State == job.Encoding { // an earlier delivery of this message came to its end
 		return s.tell(ctx, j)
 	}
-	dir, remove, err := worker.Scratch(s.cfg.Scratch, "split-"+id)
+	dir, remove, err := s.scratch.Dir("split-" + id)
 	if err != nil {
 		return err
 	}
 	defer remove()
-	w := &work{service: s, job: j, again: again, dir: dir}
+	w := &work{service: s, job: j, again: again, dir: dir, window: j.Window}
 	if w.src, err = s.open.Open(ctx, j, dir); err != nil {
 		return err
 	}
@@ -69,12 +80,18 @@ func (s *service) split(ctx context.Context, id string, again bool) error {
 
 // begin moves a job to splitting. A job that is further on is left as it is, unless it
 // came back because a chunk of it was lost.
-func begin(j *job.Job) error {
+//
+// The window is the job's from then on: tasks of one job with different windows would
+// release some twice and others never.
+func begin(j *job.Job, window int) error {
 	if j.State == job.Splitting && j.Started != nil {
 		return natsq.ErrUnchanged
 	}
 	if j.State != job.Queued && j.State != job.Splitting {
 		return natsq.ErrUnchanged
+	}
+	if j.Window == 0 {
+		j.Window = window
 	}
 	now := time.Now().UTC()
 	j.State = job.Splitting
@@ -156,21 +173,31 @@ func (w *work) finish(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	sum, _, err := store.Digest(bytes.NewReader(b))
+	if err != nil {
+		return err
+	}
+	faultpoint.Hit("splitter.before-plan")
 	if err := putBytes(ctx, w.env.Store, store.PlanKey(w.job.ID), b); err != nil {
 		return err
 	}
+	faultpoint.Hit("splitter.after-plan")
 	j, err := w.env.Bus.UpdateJob(ctx, w.job.ID, func(j *job.Job) error {
 		if j.State != job.Splitting {
 			return natsq.ErrUnchanged
 		}
-		j.State, j.Plan = job.Encoding, store.PlanKey(j.ID)
+		j.State, j.Plan, j.PlanSHA256 = job.Encoding, store.PlanKey(j.ID), sum
 		j.Frames, j.Duration, j.Notes = w.plan.Frames(), w.plan.Duration(), w.plan.Notes
 		j.Chunks = job.Chunks{Total: w.plan.Tasks(), Reused: w.queue.reusedCount()}
 		return nil
 	})
-	if err != nil || j.State.Final() {
+	if err != nil {
 		return err
 	}
+	if j.State.Final() {
+		return lifecycle.Settle(ctx, w.env.Bus, w.env.Store, j)
+	}
+	faultpoint.Hit("splitter.after-cas")
 	return w.tell(ctx, j)
 }
 
@@ -179,5 +206,6 @@ func (s *service) tell(ctx context.Context, j job.Job) error {
 	if err := s.env.Bus.PublishEvent(ctx, j, job.EventSplit); err != nil {
 		return err
 	}
-	return lifecycle.Complete(ctx, s.env.Bus, j.ID)
+	faultpoint.Hit("splitter.after-event")
+	return lifecycle.Complete(ctx, s.env.Bus, s.env.Store, j.ID)
 }

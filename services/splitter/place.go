@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/reweave/reweave/pkg/chunk"
+	"github.com/reweave/reweave/pkg/faultpoint"
 	"github.com/reweave/reweave/pkg/matroska"
 	"github.com/reweave/reweave/pkg/plan"
 	"github.com/reweave/reweave/pkg/queue"
@@ -177,13 +178,16 @@ func (w *work) offer(ctx context.Context, t queue.Task, source io.ReadSeeker) (w
 	case err != nil && !errors.Is(err, store.ErrNotFound):
 		return false, err
 	}
+	faultpoint.Hit("splitter.before-put-segment")
 	if err := st.Put(ctx, t.Source, source, t.Bytes, nil); err != nil {
 		return false, err
 	}
+	faultpoint.Hit("splitter.after-put-segment")
 	w.service.bytes.Add(float64(t.Bytes))
 	if err := bus.PutTask(ctx, t); err != nil {
 		return false, err
 	}
+	faultpoint.Hit("splitter.after-put-task")
 	// Write, then look: the encoder that finishes the task a window ahead writes its
 	// record, then looks for ours. Whoever comes later sees both.
 	if !t.ID.IsAudio() && t.ID.Index() >= t.Window {
@@ -191,6 +195,7 @@ func (w *work) offer(ctx context.Context, t queue.Task, source io.ReadSeeker) (w
 			return true, err
 		}
 	}
+	defer faultpoint.Hit("splitter.after-enqueue")
 	return true, bus.EnqueueTask(ctx, t)
 }
 

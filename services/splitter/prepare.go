@@ -35,9 +35,6 @@ func (w *work) prepare(ctx context.Context) (err error) {
 	if err := w.choose(ctx, codec); err != nil {
 		return err
 	}
-	if w.window, err = w.service.window(ctx); err != nil {
-		return err
-	}
 	return w.planTracks(ctx)
 }
 

@@ -48,10 +48,11 @@ func (c Config) Validate() error {
 const maxTries = 3
 
 type service struct {
-	cfg  Config
-	env  boot.Env
-	tool *ffmpeg.Tool
-	open *source.Opener
+	cfg     Config
+	env     boot.Env
+	tool    *ffmpeg.Tool
+	scratch *worker.Scratch
+	open    *source.Opener
 
 	segments prometheus.Counter
 	bytes    prometheus.Counter
@@ -68,11 +69,16 @@ func Run(ctx context.Context, cfg Config, env boot.Env) error {
 	if err := boot.TellSandbox(env, tool.Sandbox()); err != nil {
 		return err
 	}
-	s := &service{cfg: cfg, env: env, tool: tool}
+	scratch, err := worker.OpenScratch(cfg.Scratch)
+	if err != nil {
+		return err
+	}
+	defer scratch.Close() // when it fails, the next process sweeps what is left
+	s := &service{cfg: cfg, env: env, tool: tool, scratch: scratch}
 	s.open = &source.Opener{Store: env.Store, HTTP: source.GuardedClient(), Stdin: cfg.Stdin, LocalPaths: cfg.LocalPaths}
 	s.metrics()
 	jobs := &worker.Jobs{}
-	h := lifecycle.Handler{Bus: env.Bus, Store: env.Store, Log: env.Log, Jobs: jobs, Tries: maxTries}
+	h := lifecycle.Handler{Bus: env.Bus, Store: env.Store, Log: env.Log, Jobs: jobs, Service: "splitter", Tries: maxTries}
 	env.Ready("")
 	return worker.Pool[*natsq.Lease]{
 		Slots: cfg.Jobs,

@@ -69,11 +69,12 @@ func Frames(t testing.TB, path string, before ...string) []Frame {
 }
 
 // Coded returns the coded packets of the first video stream of path, in decode order, with
-// the hash of each.
-func Coded(t testing.TB, path string) []Frame {
+// the hash of each. before are options before the input.
+func Coded(t testing.TB, path string, before ...string) []Frame {
 	t.Helper()
-	return frameLines(t, Run(t, "-copyts", "-i", path, "-map", "0:v:0", "-c", "copy", "-copyinkf",
-		"-f", "framehash", "-hash", "md5", "-"))
+	args := append([]string{"-copyts"}, before...)
+	return frameLines(t, Run(t, append(args, "-i", path, "-map", "0:v:0", "-c", "copy", "-copyinkf",
+		"-f", "framehash", "-hash", "md5", "-")...))
 }
 
 // frameLines reads "stream, dts, pts, duration, size, hash[, side data]".
@@ -112,17 +113,20 @@ type Packet struct {
 	Flags    string `json:"flags"` // "K" for a keyframe, "D" for one that is not shown
 }
 
-// Key and Discard tell what the flags say.
-func (p Packet) Key() bool     { return strings.Contains(p.Flags, "K") }
+// Key reports whether it is a keyframe.
+func (p Packet) Key() bool { return strings.Contains(p.Flags, "K") }
+
+// Discard reports whether it is decoded and not shown.
 func (p Packet) Discard() bool { return strings.Contains(p.Flags, "D") }
 
-// Packets lists the packets of the first video stream of path, in decode order.
-func Packets(t testing.TB, path string) []Packet {
+// Packets lists the packets of the first video stream of path, in decode order. before are
+// options before the input.
+func Packets(t testing.TB, path string, before ...string) []Packet {
 	t.Helper()
 	var out struct {
 		Packets []Packet `json:"packets"`
 	}
-	Probe(t, path, &out, "-select_streams", "v:0", "-show_packets")
+	Probe(t, path, &out, append(before, "-select_streams", "v:0", "-show_packets")...)
 	return out.Packets
 }
 

@@ -70,7 +70,7 @@ func (b *Bus) Events(ctx context.Context, jobID string, after uint64, fn func(se
 		b.log.Warn("lost the events, taking them up again", zap.Error(err))
 		after = max(after, seq)
 		if pause(ctx, lookEvery) != nil {
-			return nil
+			return nil //nolint:nilerr // ctx ended, which was asked for
 		}
 	}
 }

@@ -25,7 +25,7 @@ func bounded(ctx context.Context) (context.Context, context.CancelFunc) {
 // quiet wraps the error of a watch; a watch that ends because ctx did has none.
 func quiet(ctx context.Context, what string, err error) error {
 	if ctx.Err() != nil {
-		return nil
+		return nil //nolint:nilerr // that was asked for
 	}
 	if err == nil {
 		err = errClosed
@@ -100,8 +100,7 @@ func all[T any](ctx context.Context, s jetstream.Stream, filter string) ([]T, er
 	if err != nil {
 		return nil, err
 	}
-	// It goes by itself after 30 s if this fails.
-	defer s.DeleteConsumer(context.WithoutCancel(ctx), c.CachedInfo().Name) //nolint:errcheck
+	defer s.DeleteConsumer(context.WithoutCancel(ctx), c.CachedInfo().Name) //nolint:errcheck // it goes by itself after 30 s
 	left := int(c.CachedInfo().NumPending)                                  //nolint:gosec // a count of messages
 	out := make([]T, 0, left)
 	for left > 0 {

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 	"go.uber.org/zap"
 )
@@ -70,7 +69,7 @@ func (b *Bus) setup(ctx context.Context) error {
 	said := false
 	for {
 		err := b.trySetup(ctx)
-		if err == nil || ctx.Err() != nil || !passing(err) {
+		if err == nil || ctx.Err() != nil || !Passing(err) && !errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) {
 			return err
 		}
 		if !said {
@@ -144,16 +143,6 @@ func (b *Bus) buckets(ctx context.Context) ([]jetstream.KeyValue, error) {
 		kvs = append(kvs, kv)
 	}
 	return kvs, nil
-}
-
-// passing reports whether an error of the setup may go away by itself.
-func passing(err error) bool {
-	if errors.Is(err, nats.ErrNoResponders) || errors.Is(err, context.DeadlineExceeded) ||
-		errors.Is(err, nats.ErrTimeout) || errors.Is(err, jetstream.ErrStreamNotFound) || errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) {
-		return true
-	}
-	api, ok := errors.AsType[*jetstream.APIError](err)
-	return ok && api.Code >= 500
 }
 
 // refused reports whether a stream refused a message because its subject has one.

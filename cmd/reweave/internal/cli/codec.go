@@ -10,32 +10,40 @@ import (
 	"github.com/reweave/reweave/pkg/job"
 )
 
-// listEncoders returns those of [ffmpeg.Names] that this machine's ffmpeg says it has.
-func listEncoders(ctx context.Context) ([]string, error) {
-	tool, err := ffmpeg.Find(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return tool.Listed(), nil
-}
-
-// haveCodec refuses a Spec that this machine's ffmpeg can't encode, and names what it
-// can. That an encoder is listed does not say that it works: a worker tries it.
+// haveCodec refuses a Spec whose codecs or preset this machine's ffmpeg doesn't have, and
+// names what it has.
 func haveCodec(ctx context.Context, spec job.Spec) error {
-	have, err := listEncoders(ctx)
+	tool, err := ffmpeg.Find(ctx)
 	if err != nil {
 		return err
 	}
-	isAudio := func(name string) bool { return name == "aac" || name == "libopus" }
-	if !slices.Contains(have, spec.Video.Codec) {
-		video := slices.DeleteFunc(slices.Clone(have), isAudio)
-		return lacks("unsupported-codec", "--codec", spec.Video.Codec, video)
+	want := []string{spec.Video.Codec}
+	if isAudio(spec.Audio) {
+		want = append(want, spec.Audio)
 	}
-	if isAudio(spec.Audio) && !slices.Contains(have, spec.Audio) {
+	works, err := tool.Encoders(ctx, want)
+	if err != nil {
+		return err
+	}
+	if len(works) == len(want) {
+		presets := map[string][]string{}
+		for name, e := range works {
+			presets[name] = e.Presets
+		}
+		return check(spec, presets, encodeFlagOf)
+	}
+	if _, ok := works[spec.Video.Codec]; ok {
 		return lacks("unsupported-audio", "--audio", spec.Audio, []string{"copy", "none"})
 	}
-	return nil
+	have, err := tool.Listed(ctx)
+	if err != nil {
+		return err
+	}
+	video := slices.DeleteFunc(have, func(name string) bool { return isAudio(name) || name == spec.Video.Codec })
+	return lacks("unsupported-codec", "--codec", spec.Video.Codec, video)
 }
+
+func isAudio(name string) bool { return name == "aac" || name == "libopus" }
 
 func lacks(slug, flag, name string, have []string) error {
 	hint := "use " + strings.Join(have, ", ")

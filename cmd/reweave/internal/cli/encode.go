@@ -114,10 +114,18 @@ func (e *encoding) prepare(c *cobra.Command, arg string) (err error) {
 	}
 	e.spec = e.flags.wanted(c.Flags())
 	e.spec.Container, e.spec.Name = e.target.Container, e.input.name
-	if err := check(e.spec); err != nil {
+	if err := check(e.spec, nil, encodeFlagOf); err != nil {
 		return err
 	}
 	return e.target.Sweep()
+}
+
+// encodeFlagOf is flagOf for encode, where OUTPUT's extension names the container.
+func encodeFlagOf(field string) string {
+	if field == "container" {
+		return "--output"
+	}
+	return flagOf(field)
 }
 
 // checkPlace refuses flags that mean nothing where the work is done.

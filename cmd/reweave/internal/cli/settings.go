@@ -64,11 +64,11 @@ func (s *settings) wanted(f *pflag.FlagSet) job.Spec {
 	return spec
 }
 
-// check finds what can't work in a Spec, whatever the source holds and whoever is
-// to encode it, and names it by its flag.
-func check(spec job.Spec) error {
+// check finds what can't work in a Spec, whatever the source holds, and names it by its
+// flag. available are the encoders and their presets, nil while nobody knows them.
+func check(spec job.Spec, available map[string][]string, flagOf func(field string) string) error {
 	spec.Source = "/" // what it is was checked before
-	err := spec.WithDefaults().Validate(nil, job.LocalPath, job.Stdin)
+	err := spec.WithDefaults().Validate(available, job.LocalPath, job.Stdin)
 	if err == nil {
 		return nil
 	}

@@ -54,7 +54,7 @@ func (a *app) submit(ctx context.Context, c *cobra.Command, arg string, o *submi
 	if o.webhook != "" {
 		spec.Webhook = &job.Webhook{URL: o.webhook, Secret: job.Secret(a.hookSecret)}
 	}
-	if err := check(spec); err != nil {
+	if err := check(spec, nil, flagOf); err != nil {
 		return err
 	}
 	show := a.reporter(false, false)

@@ -32,7 +32,7 @@ func (a *app) version(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	have, err := listEncoders(ctx)
+	have, err := tool.Listed(ctx)
 	if err != nil {
 		return err
 	}

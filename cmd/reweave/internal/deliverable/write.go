@@ -72,7 +72,7 @@ func (t Target) publish(f temp) error {
 func (t Target) syncDirectory() error {
 	dir, err := os.Open(filepath.Dir(t.Path))
 	if err != nil {
-		return nil //nolint:nilerr // a directory that can be written but not read: the file is there
+		return nil // a directory that can be written but not read: the file is there
 	}
 	defer func() { _ = dir.Close() }()
 	if err := dir.Sync(); err != nil && !errors.Is(err, syscall.EINVAL) {

@@ -3,6 +3,7 @@ package node
 import (
 	"errors"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -118,5 +119,15 @@ func table(b *strings.Builder, vars []boot.Variable) {
 			meaning += " (" + strings.Join(facts, ", ") + ")"
 		}
 		fmt.Fprintf(b, "| `%s` | %s | %s |\n", v.Name, value, meaning)
+	}
+}
+
+// keepFilesIn puts temporary files below dir, where the user has not said otherwise: a
+// system's own directory for them is often a small one in memory.
+func (c *Configs) keepFilesIn(dir string) {
+	for _, scratch := range []*string{&c.Splitter.Scratch, &c.Encoder.Scratch, &c.Muxer.Scratch} {
+		if *scratch == "" {
+			*scratch = filepath.Join(dir, "scratch")
+		}
 	}
 }

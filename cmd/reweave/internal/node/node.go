@@ -78,6 +78,9 @@ func Run(ctx context.Context, o Options, work func(context.Context, *Node) error
 	if err != nil {
 		return err
 	}
+	if o.Dir != "" {
+		o.Configs.keepFilesIn(o.Dir)
+	}
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	group, ctx := errgroup.WithContext(ctx)

@@ -1,0 +1,103 @@
+// Command chaos injects faults into Reweave and checks that nothing comes of them.
+//
+// A [world] is NATS, S3 and the four services, each a process of its own, with real
+// ffmpeg behind a shim that notes every encode and can be told to fail. A [fault] is
+// injected into jobs that run there. Behind each one the same things must hold: every
+// job ends in bounded time, its deliverable has the bytes of the undisturbed run, there
+// is exactly one completion event, no more encodes were redone than processes crashed,
+// and nothing is left: no ffmpeg, no message, no temporary object.
+//
+//	go run ./internal/chaos -bin bin            every fault, and a table
+//	go run ./internal/chaos -bin bin -run nats  those with "nats" in their name
+//
+// It exits with 1 when a fault left a mark.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"text/tabwriter"
+	"time"
+)
+
+func main() {
+	if serveMaybe() {
+		return
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	if err := run(ctx, os.Args[1:], os.Stdout, os.Stderr); err != nil {
+		fmt.Fprintln(os.Stderr, "chaos:", err)
+		stop()
+		os.Exit(1)
+	}
+}
+
+// errFailed says that the table holds a failure.
+var errFailed = errors.New("not every fault was without consequence")
+
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	flags := flag.NewFlagSet("chaos", flag.ContinueOnError)
+	bin := flags.String("bin", "bin", "directory with the built services")
+	only := flags.String("run", "", "inject only the faults whose name contains this")
+	short := flags.Bool("short", false, "a few faults, a minute in all")
+	keep := flags.Bool("keep", false, "keep logs and state of what failed")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	dir, err := os.MkdirTemp("", "reweave-chaos-")
+	if err != nil {
+		return err
+	}
+	h := &harness{dir: dir, out: stderr, brief: *short}
+	if h.bin, err = filepath.Abs(*bin); err != nil {
+		return err
+	}
+	begin := time.Now()
+	rows, err := h.all(ctx, picked(*only, *short))
+	printTable(stdout, rows, time.Since(begin))
+	failed := err != nil
+	for _, r := range rows {
+		failed = failed || r.err != nil
+	}
+	if failed && *keep {
+		fmt.Fprintln(stderr, "logs and state are in", dir)
+	} else {
+		err = errors.Join(err, os.RemoveAll(dir))
+	}
+	if failed {
+		return errors.Join(err, errFailed)
+	}
+	return err
+}
+
+// row is a line of the table.
+type row struct {
+	name               string
+	times, redone, max int
+	took               time.Duration
+	err                error
+}
+
+func printTable(out io.Writer, rows []row, took time.Duration) {
+	fmt.Fprintf(out, "%s, %d cores, %s/%s, %s in all\n\n", time.Now().Format(time.DateOnly), runtime.NumCPU(), runtime.GOOS, runtime.GOARCH, took.Round(time.Second))
+	w := tabwriter.NewWriter(out, 0, 0, 1, ' ', 0)
+	fmt.Fprintln(w, "| fault\t| injected\t| redone encodes\t| allowed\t| seconds\t| result\t|")
+	fmt.Fprintln(w, "|---\t|---\t|---\t|---\t|---\t|---\t|")
+	for _, r := range rows {
+		result := "ok"
+		if r.err != nil {
+			result = "FAILED: " + strings.ReplaceAll(r.err.Error(), "\n", "; ")
+		}
+		fmt.Fprintf(w, "| %s\t| %d\t| %d\t| %d\t| %.0f\t| %s\t|\n", r.name, r.times, r.redone, r.max, r.took.Seconds(), result)
+	}
+	_ = w.Flush() // what can't be printed can't be told either
+}

@@ -1,0 +1,48 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"go.uber.org/zap"
+
+	"github.com/reweave/reweave/internal/embed"
+)
+
+// serverEnv makes this program a server: nats or s3. The others tell it where.
+const (
+	serverEnv = "CHAOS_SERVER"
+	addrEnv   = "CHAOS_ADDR"
+	dirEnv    = "CHAOS_DIR"
+	secretEnv = "CHAOS_SECRET"
+)
+
+// serveMaybe serves when this process was started to be a server, and reports whether
+// it was.
+func serveMaybe() bool {
+	kind, addr, dir, secret := os.Getenv(serverEnv), os.Getenv(addrEnv), os.Getenv(dirEnv), os.Getenv(secretEnv)
+	if kind == "" {
+		return false
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
+	defer stop()
+	var err error
+	switch kind {
+	case "nats":
+		var log *zap.Logger
+		if log, err = zap.NewDevelopment(); err == nil {
+			err = embed.ServeNATS(ctx, addr, dir, secret, log, func() { log.Info("serves") })
+		}
+	case "s3":
+		err = embed.ServeS3(ctx, addr, dir, secret, secret)
+	default:
+		err = fmt.Errorf("there is no server %q", kind)
+	}
+	if err != nil && ctx.Err() == nil {
+		fmt.Fprintln(os.Stderr, err)
+	}
+	return true
+}

@@ -1,0 +1,281 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+	"go.uber.org/zap"
+
+	"github.com/reweave/reweave/pkg/client"
+	"github.com/reweave/reweave/pkg/queue/natsq"
+	"github.com/reweave/reweave/pkg/store/s3store"
+)
+
+const (
+	// lease is REWEAVE_NATS_ACK_WAIT of all services.
+	lease = 3 * time.Second
+	// startLimit bounds the start of a process on a busy machine, jobLimit a job's life
+	// with its faults, settleLimit what is swept up behind it.
+	startLimit  = 45 * time.Second
+	jobLimit    = 90 * time.Second
+	settleLimit = 30 * time.Second
+)
+
+// fleet is how many there are of each service.
+type fleet struct {
+	api, splitter, muxer, encoder int
+	// env is added to the environment of the services whose name begins with the key.
+	env map[string][]string
+	// nats and s3, when set, stand between the encoders and the servers.
+	nats, s3 *proxy
+}
+
+// world is a Reweave of its own: servers and services, all processes.
+type world struct {
+	h        *harness
+	dir      string
+	secret   string
+	natsAddr string
+	s3Addr   string
+	nats, s3 *process
+	services map[string]*service
+	bus      *natsq.Bus
+	js       jetstream.JetStream
+	store    *s3store.Store
+	api      *client.Client
+	apiAddr  string
+	shim     string
+}
+
+// service is one of the fleet: what is started again after a crash.
+type service struct {
+	kind string
+	env  []string
+	proc *process
+}
+
+// newWorld starts servers and services and returns when encoders have announced
+// themselves. The caller ends it.
+func (h *harness) newWorld(ctx context.Context, f fleet) (w *world, err error) {
+	h.worlds++
+	w = &world{
+		h: h, dir: filepath.Join(h.dir, fmt.Sprintf("world%d", h.worlds)), secret: rand.Text(),
+		services: map[string]*service{},
+	}
+	defer func() {
+		if err != nil {
+			w.end()
+		}
+	}()
+	for _, d := range []string{"log", "tmp", "nats", "objects"} {
+		if err := os.MkdirAll(filepath.Join(w.dir, d), 0o700); err != nil {
+			return w, err
+		}
+	}
+	if w.shim, err = w.putShim(); err != nil {
+		return w, err
+	}
+	if err := w.startServers(ctx); err != nil {
+		return w, err
+	}
+	if w.apiAddr, err = freePort(); err != nil {
+		return w, err
+	}
+	w.api = client.New("http://"+w.apiAddr, nil)
+	return w, w.startFleet(ctx, f)
+}
+
+func (w *world) startServers(ctx context.Context) (err error) {
+	for _, addr := range []*string{&w.natsAddr, &w.s3Addr} {
+		if *addr, err = freePort(); err != nil {
+			return err
+		}
+	}
+	if err := w.startNATS(ctx); err != nil {
+		return err
+	}
+	if err := w.startS3(ctx); err != nil {
+		return err
+	}
+	limited, cancel := context.WithTimeout(ctx, startLimit)
+	defer cancel()
+	if w.store, err = s3store.Connect(limited, w.s3Config()); err != nil {
+		return err
+	}
+	if w.bus, err = natsq.Connect(limited, natsq.Config{URL: w.natsURL(w.natsAddr), AckWait: lease}, zap.NewNop()); err != nil {
+		return err
+	}
+	w.js, err = jetstream.New(w.bus.Conn())
+	return err
+}
+
+func (w *world) s3Config() s3store.Config {
+	return s3store.Config{
+		Endpoint: "http://" + w.s3Addr, AccessKey: w.secret, SecretKey: w.secret, Bucket: "reweave", Region: "us-east-1",
+	}
+}
+
+func (w *world) natsURL(addr string) string { return "nats://reweave:" + w.secret + "@" + addr }
+
+// server starts this program as a server.
+func (w *world) server(kind, addr, dir string) (*process, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	return w.spawn(kind, self, append(os.Environ(), serverEnv+"="+kind, addrEnv+"="+addr,
+		dirEnv+"="+filepath.Join(w.dir, dir), secretEnv+"="+w.secret))
+}
+
+func (w *world) startNATS(ctx context.Context) (err error) {
+	if w.nats, err = w.server("nats", w.natsAddr, "nats"); err != nil {
+		return err
+	}
+	return await(ctx, startLimit, "NATS", listens(w.natsAddr))
+}
+
+func (w *world) startS3(ctx context.Context) (err error) {
+	if w.s3, err = w.server("s3", w.s3Addr, "objects"); err != nil {
+		return err
+	}
+	return await(ctx, startLimit, "S3", listens(w.s3Addr))
+}
+
+func listens(addr string) func() (bool, error) {
+	return func() (bool, error) {
+		c, err := net.DialTimeout("tcp", addr, time.Second)
+		if err != nil {
+			return false, err
+		}
+		return true, c.Close()
+	}
+}
+
+func (w *world) startFleet(ctx context.Context, f fleet) error {
+	for _, k := range []struct {
+		kind string
+		n    int
+	}{{"api", f.api}, {"splitter", f.splitter}, {"muxer", f.muxer}, {"encoder", f.encoder}} {
+		for i := range k.n {
+			name := fmt.Sprintf("%s%d", k.kind, i)
+			w.services[name] = &service{kind: k.kind, env: w.environ(name, k.kind, f)}
+			if err := w.start(name); err != nil {
+				return err
+			}
+		}
+	}
+	return w.ready(ctx, f)
+}
+
+// ready waits until the encoders are announced and the API answers.
+func (w *world) ready(ctx context.Context, f fleet) error {
+	return await(ctx, startLimit, "the services", func() (bool, error) {
+		if err := w.revive(); err != nil {
+			return false, err
+		}
+		workers, err := w.bus.Workers(ctx)
+		if err != nil || len(workers) < f.encoder || f.api == 0 {
+			return len(workers) >= f.encoder, err
+		}
+		res, err := http.Get("http://" + w.apiAddr + "/v1/jobs") //nolint:noctx // on this machine
+		if err != nil {
+			return false, err
+		}
+		return res.StatusCode == http.StatusOK, res.Body.Close()
+	})
+}
+
+// environ is the whole environment of a service.
+func (w *world) environ(name, kind string, f fleet) []string {
+	natsAddr, s3Addr := w.natsAddr, w.s3Addr
+	if kind == "encoder" && f.nats != nil {
+		f.nats.lead(natsAddr)
+		natsAddr = f.nats.addr()
+	}
+	if kind == "encoder" && f.s3 != nil {
+		f.s3.lead(s3Addr)
+		s3Addr = f.s3.addr()
+	}
+	env := []string{
+		"PATH=" + w.shim + ":" + os.Getenv("PATH"), "HOME=" + w.dir, "TMPDIR=" + filepath.Join(w.dir, "tmp"),
+		"REWEAVE_NATS_URL=" + w.natsURL(natsAddr), "REWEAVE_NATS_ACK_WAIT=" + lease.String(),
+		"REWEAVE_S3_ENDPOINT=http://" + s3Addr, "REWEAVE_S3_ACCESS_KEY=" + w.secret, "REWEAVE_S3_SECRET_KEY=" + w.secret,
+		"REWEAVE_HTTP_LISTEN=127.0.0.1:0", "REWEAVE_LOG_FORMAT=console",
+		"REWEAVE_API_LISTEN=" + w.apiAddr, "REWEAVE_MUXER_SWEEP=1s",
+		"REWEAVE_ENCODER_NAME=" + name, "REWEAVE_ENCODER_SLOTS=1", "REWEAVE_ENCODER_CODECS=libx264,aac", "REWEAVE_ENCODER_STALL=2s",
+		"GOMAXPROCS=2",
+	}
+	for prefix, more := range f.env {
+		if strings.HasPrefix(name, prefix) {
+			env = append(env, more...)
+		}
+	}
+	return env
+}
+
+// start starts a service that does not run.
+func (w *world) start(name string) (err error) {
+	s := w.services[name]
+	s.proc, err = w.spawn(name, filepath.Join(w.h.bin, "reweave-"+s.kind), s.env)
+	return err
+}
+
+// revive starts the services again that crashed by themselves, as a supervisor does.
+func (w *world) revive() error {
+	for name, s := range w.services {
+		if s.proc == nil || s.proc.alive() || s.proc.ended.Load() {
+			continue
+		}
+		if err := w.start(name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// crash kills a service and starts it again.
+func (w *world) crash(name string) error {
+	w.services[name].proc.kill()
+	return w.start(name)
+}
+
+// end ends all processes.
+func (w *world) end() {
+	for _, s := range w.services {
+		if s.proc != nil {
+			s.proc.kill()
+		}
+	}
+	if w.bus != nil {
+		w.bus.Close()
+	}
+	for _, p := range []*process{w.nats, w.s3} {
+		if p != nil {
+			p.kill()
+		}
+	}
+}
+
+// forgetChunks empties the cache, so that the next job has everything to encode.
+func (w *world) forgetChunks(ctx context.Context) error {
+	var keys []string
+	for o, err := range w.store.List(ctx, "chunks/") {
+		if err != nil {
+			return err
+		}
+		keys = append(keys, o.Key)
+	}
+	if len(keys) == 0 {
+		return nil
+	}
+	return errors.Join(w.store.Delete(ctx, keys...), w.tell("encodes", ""))
+}

@@ -1,0 +1,147 @@
+package worker_test
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/reweave/reweave/pkg/worker"
+)
+
+// piece is a piece of work that counts what becomes of it.
+type piece struct{ returned *atomic.Int64 }
+
+func (p piece) Return(context.Context, time.Duration) error { p.returned.Add(1); return nil }
+
+// desk hands out work: one piece whenever one is put on it.
+type desk struct {
+	work              chan piece
+	returned, handled atomic.Int64
+	busy, most        atomic.Int64
+}
+
+func newDesk() *desk { return &desk{work: make(chan piece, 100)} }
+
+func (d *desk) put(n int) {
+	for range n {
+		d.work <- piece{&d.returned}
+	}
+}
+
+func (d *desk) next(ctx context.Context) (piece, error) {
+	select {
+	case p := <-d.work:
+		return p, nil
+	case <-ctx.Done():
+		return piece{}, ctx.Err()
+	}
+}
+
+// handle takes a minute for each piece.
+func (d *desk) handle(context.Context, piece) {
+	n := d.busy.Add(1)
+	for most := d.most.Load(); n > most && !d.most.CompareAndSwap(most, n); most = d.most.Load() {
+	}
+	pass(time.Minute)
+	d.busy.Add(-1)
+	d.handled.Add(1)
+}
+
+func TestPoolFillsItsSlots(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d, drain := newDesk(), make(chan struct{})
+		d.put(7)
+		done := make(chan error, 1)
+		go func() { done <- worker.Pool[piece]{Slots: 3, Next: d.next, Handle: d.handle}.Run(t.Context(), drain) }()
+		pass(3*time.Minute + time.Second)
+		if d.handled.Load() != 7 || d.most.Load() != 3 {
+			t.Errorf("%d pieces in three minutes, %d at once", d.handled.Load(), d.most.Load())
+		}
+		close(drain)
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// A drain lets the work in hand end, and takes no more.
+func TestPoolDrains(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d, drain := newDesk(), make(chan struct{})
+		d.put(1)
+		var watching atomic.Bool
+		watch := func(ctx context.Context) error {
+			watching.Store(true)
+			defer watching.Store(false)
+			<-ctx.Done()
+			return nil
+		}
+		done := make(chan error, 1)
+		go func() {
+			done <- worker.Pool[piece]{Slots: 2, Next: d.next, Handle: d.handle, Beside: []func(context.Context) error{watch}}.Run(t.Context(), drain)
+		}()
+		pass(10 * time.Second)
+		close(drain)
+		synctest.Wait()
+		if !watching.Load() {
+			t.Error("nobody watches for news while work is in hand")
+		}
+		d.put(5)
+		start := time.Now()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+		if took := time.Since(start); took != 50*time.Second || d.handled.Load() != 1 || watching.Load() {
+			t.Errorf("it drained in %s with %d pieces done, watching %v", took, d.handled.Load(), watching.Load())
+		}
+	})
+}
+
+// Work that was pulled while the pool drained is handed back.
+func TestPoolReturnsWhatItPulledTooLate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d, drain := newDesk(), make(chan struct{})
+		late := func(ctx context.Context) (piece, error) {
+			<-ctx.Done()
+			return piece{&d.returned}, nil
+		}
+		done := make(chan error, 1)
+		go func() { done <- worker.Pool[piece]{Slots: 1, Next: late, Handle: d.handle}.Run(t.Context(), drain) }()
+		synctest.Wait()
+		close(drain)
+		if err := <-done; err != nil || d.returned.Load() != 1 || d.handled.Load() != 0 {
+			t.Errorf("%d returned, %d handled, %v", d.returned.Load(), d.handled.Load(), err)
+		}
+	})
+}
+
+func TestPoolEndsWithItsFirstFailure(t *testing.T) {
+	broken := errors.New("no connection")
+	fail := func(context.Context) error { return broken }
+	idle := newDesk()
+	for name, p := range map[string]worker.Pool[piece]{
+		"no work to be had": {Next: func(context.Context) (piece, error) { return piece{}, broken }},
+		"beside":            {Next: idle.next, Beside: []func(context.Context) error{fail}},
+	} {
+		if err := p.Run(t.Context(), nil); !errors.Is(err, broken) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestPoolEndsWithItsContext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDesk()
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() { done <- worker.Pool[piece]{Next: d.next, Handle: d.handle}.Run(ctx, nil) }()
+		synctest.Wait()
+		cancel()
+		if err := <-done; err != nil {
+			t.Errorf("%v", err)
+		}
+	})
+}

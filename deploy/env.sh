@@ -1,12 +1,10 @@
 #!/bin/sh
-# Writes deploy/.env from deploy/reweave.env.example, with generated secrets. A file that
-# is there is left alone: its secrets are those of the volumes' contents.
+# Writes what docker-compose.yml needs and nobody should have made up: deploy/.env from
+# deploy/reweave.env.example, with generated secrets, and an admin's token for the API in
+# deploy/token, by whose digest in deploy/tokens the API knows it. Files that are there are
+# left alone: the secrets are those of the volumes' contents.
 set -eu
 cd "$(dirname "$0")"
-if [ -e .env ]; then
-	echo "deploy/.env is there already; left as it is"
-	exit 0
-fi
 
 # secret N: N random bytes in hex, after a letter (NATS would read digits as a number).
 secret() {
@@ -14,9 +12,27 @@ secret() {
 }
 
 umask 077
-sed -e "s/^REWEAVE_NATS_PASSWORD=\$/REWEAVE_NATS_PASSWORD=$(secret 24)/" \
-	-e "s/^REWEAVE_S3_ACCESS_KEY=\$/REWEAVE_S3_ACCESS_KEY=$(secret 10)/" \
-	-e "s/^REWEAVE_S3_SECRET_KEY=\$/REWEAVE_S3_SECRET_KEY=$(secret 24)/" \
-	reweave.env.example >.env.new
-mv .env.new .env
-echo "wrote deploy/.env with new secrets"
+if [ -e .env ]; then
+	echo "deploy/.env is there already; left as it is"
+else
+	sed -e "s/^NATS_API_PASSWORD=\$/NATS_API_PASSWORD=$(secret 24)/" \
+	 -e "s/^NATS_SPLITTER_PASSWORD=\$/NATS_SPLITTER_PASSWORD=$(secret 24)/" \
+	 -e "s/^NATS_ENCODER_PASSWORD=\$/NATS_ENCODER_PASSWORD=$(secret 24)/" \
+	 -e "s/^NATS_MUXER_PASSWORD=\$/NATS_MUXER_PASSWORD=$(secret 24)/" \
+			-e "s/^REWEAVE_S3_ACCESS_KEY=\$/REWEAVE_S3_ACCESS_KEY=$(secret 10)/" \
+		-e "s/^REWEAVE_S3_SECRET_KEY=\$/REWEAVE_S3_SECRET_KEY=$(secret 24)/" \
+		reweave.env.example >.env.new
+	mv .env.new .env
+	echo "wrote deploy/.env with new secrets"
+fi
+if [ -e tokens ]; then
+	echo "deploy/tokens is there already; left as it is"
+else
+	printf 'rwv_%s' "$(secret 32)" >token
+	# The container's user reads it; it holds a digest and no token.
+	printf '{"name":"admin","tenant":"main","scopes":["admin"],"sha256":"%s"}\n' \
+		"$(sha256sum token | cut -d ' ' -f 1)" >tokens.new
+	chmod 644 tokens.new
+	mv tokens.new tokens
+	echo "wrote deploy/token, a token for the API: export REWEAVE_TOKEN_FILE=$PWD/token"
+fi

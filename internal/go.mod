@@ -5,6 +5,9 @@ go 1.26.0
 require (
 	github.com/reweave/reweave/pkg v0.0.0
 	github.com/reweave/reweave/services/api v0.0.0
+	github.com/reweave/reweave/services/encoder v0.0.0
+	github.com/reweave/reweave/services/muxer v0.0.0
+	github.com/reweave/reweave/services/splitter v0.0.0
 )
 
 require (
@@ -84,6 +87,7 @@ require (
 	github.com/ryanuber/go-glob v1.0.0 // indirect
 	github.com/segmentio/kafka-go v0.4.51 // indirect
 	github.com/smira/go-statsd v1.3.4 // indirect
+	github.com/standard-webhooks/standard-webhooks/libraries v0.0.1 // indirect
 	github.com/tinylib/msgp v1.6.4 // indirect
 	github.com/valyala/bytebufferpool v1.0.0 // indirect
 	github.com/valyala/fasthttp v1.73.0 // indirect
@@ -105,4 +109,7 @@ require (
 replace (
 	github.com/reweave/reweave/pkg => ../pkg
 	github.com/reweave/reweave/services/api => ../services/api
+	github.com/reweave/reweave/services/encoder => ../services/encoder
+	github.com/reweave/reweave/services/muxer => ../services/muxer
+	github.com/reweave/reweave/services/splitter => ../services/splitter
 )

@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"go.uber.org/zap"
+
 	"github.com/reweave/reweave/internal/testenv"
 	"github.com/reweave/reweave/pkg/client"
 	"github.com/reweave/reweave/pkg/fault"
@@ -16,6 +18,8 @@ import (
 
 // running is the service on a listener of the test's.
 type running struct {
+	addr   string
+	env    *testenv.Env
 	client *client.Client
 	drain  chan struct{}
 	ended  chan error
@@ -23,12 +27,19 @@ type running struct {
 
 func run(ctx context.Context, t *testing.T, cfg api.Config) *running {
 	t.Helper()
+	env := testenv.Start(t)
+	return runOn(ctx, t, env, cfg, env.Log)
+}
+
+func runOn(ctx context.Context, t *testing.T, servers *testenv.Env, cfg api.Config, log *zap.Logger) *running {
+	t.Helper()
 	ln, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &running{client: client.New(ln.Addr().String(), nil), drain: make(chan struct{}), ended: make(chan error, 1)}
-	env := testenv.Start(t).Boot("api")
+	r := &running{addr: ln.Addr().String(), env: servers, client: client.New(ln.Addr().String(), nil), drain: make(chan struct{}), ended: make(chan error, 1)}
+	env := servers.Boot("api")
+	env.Log = log
 	ready := make(chan struct{})
 	env.Drain, env.Ready = r.drain, func(string) { close(ready) }
 	cfg.Listener = ln

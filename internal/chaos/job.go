@@ -57,7 +57,7 @@ func (w *world) upload(ctx context.Context, f *film) (job.Spec, error) {
 	if err != nil {
 		return job.Spec{}, err
 	}
-	return f.spec(), w.store.Put(ctx, store.UploadKey(f.id(), f.name), bytes.NewReader(b), int64(len(b)), nil)
+	return f.spec(), w.store.Put(ctx, store.UploadKey("", f.id(), f.name), bytes.NewReader(b), int64(len(b)), nil)
 }
 
 // submit submits a film as a new job, through the API.

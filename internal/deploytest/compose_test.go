@@ -67,7 +67,7 @@ func TestComposeWithSeaweedFS(t *testing.T) {
 
 // Without secrets nothing starts, and the message says what to do.
 func TestComposeWantsSecrets(t *testing.T) {
-	for _, name := range []string{"REWEAVE_NATS_PASSWORD", "REWEAVE_S3_ACCESS_KEY", "REWEAVE_S3_SECRET_KEY"} {
+	for _, name := range []string{"NATS_API_PASSWORD", "NATS_ENCODER_PASSWORD", "REWEAVE_S3_ACCESS_KEY", "REWEAVE_S3_SECRET_KEY"} {
 		without := maps.Clone(env(t))
 		without[name] = ""
 		_, err := LoadCompose(t.Context(), without, filepath.Join(root(t), "deploy/docker-compose.yml"))
@@ -176,7 +176,7 @@ func TestEnvScript(t *testing.T) {
 	}
 	secret := regexp.MustCompile(`^r([0-9a-f]{20}|[0-9a-f]{48})$`)
 	seen := map[string]bool{}
-	for _, name := range []string{"REWEAVE_NATS_PASSWORD", "REWEAVE_S3_ACCESS_KEY", "REWEAVE_S3_SECRET_KEY"} {
+	for _, name := range []string{"NATS_MUXER_PASSWORD", "REWEAVE_S3_ACCESS_KEY", "REWEAVE_S3_SECRET_KEY"} {
 		if !secret.MatchString(values[name]) || seen[values[name]] {
 			t.Errorf("%s is no secret of its own", name)
 		}

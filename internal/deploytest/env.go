@@ -15,6 +15,8 @@ var shared = []string{
 	"REWEAVE_NATS_CA",
 	"REWEAVE_NATS_CERT",
 	"REWEAVE_NATS_KEY",
+	"REWEAVE_NATS_INBOX",
+	"REWEAVE_NATS_EXISTING",
 	"REWEAVE_NATS_REPLICAS",
 	"REWEAVE_NATS_ACK_WAIT",
 	"REWEAVE_S3_ENDPOINT",
@@ -34,7 +36,7 @@ var shared = []string{
 // own are the variables that only one program knows, as far as deploy uses or names them,
 // by the last part of its image's name.
 var own = map[string][]string{
-	"api":      {"REWEAVE_API_LISTEN", "REWEAVE_API_PUBLIC_URL"},
+	"api":      {"REWEAVE_API_LISTEN", "REWEAVE_API_PUBLIC_URL", "REWEAVE_API_TOKENS", "REWEAVE_API_TLS_CERT", "REWEAVE_API_TLS_KEY"},
 	"splitter": {"REWEAVE_SPLITTER_SCRATCH"},
 	"encoder":  {"REWEAVE_ENCODER_SCRATCH", "REWEAVE_ENCODER_SLOTS"},
 	"muxer":    {"REWEAVE_MUXER_SCRATCH"},

@@ -19,7 +19,7 @@ type kustomization struct {
 	open []Edge
 }
 
-var wanted = SecretKeys{"reweave-s3": {"access-key", "secret-key"}, "reweave-nats": {"url", "password"}}
+var wanted = SecretKeys{"reweave-s3": {"access-key", "secret-key"}, "reweave-nats": {"url", "password"}, "reweave-api": {"tokens"}}
 
 var kustomizations = []kustomization{
 	{dir: "base", external: wanted},

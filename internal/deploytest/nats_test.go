@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"net/url"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -22,6 +24,9 @@ import (
 func TestNATSConfigurations(t *testing.T) {
 	t.Setenv("NATS_PASSWORD", "r1e10")
 	t.Setenv("POD_NAME", "nats-0")
+	for _, service := range Services() {
+		t.Setenv("NATS_"+strings.ToUpper(service)+"_PASSWORD", "r1e10"+service)
+	}
 	for file, routes := range map[string]int{
 		"deploy/nats/nats.conf":                        0,
 		"deploy/k8s/components/nats/nats.conf":         0,
@@ -35,13 +40,31 @@ func TestNATSConfigurations(t *testing.T) {
 			if !o.JetStream || o.StoreDir != "/data" || !o.SyncAlways || o.JetStreamMaxStore <= 0 {
 				t.Errorf("JetStream %t in %q, sync always %t, at most %d bytes", o.JetStream, o.StoreDir, o.SyncAlways, o.JetStreamMaxStore)
 			}
-			if o.Username != "reweave" || o.Password != "r1e10" {
+			if len(o.Users) > 0 {
+				checkUsers(t, o.Users)
+			} else if o.Username != "reweave" || o.Password != "r1e10" {
 				t.Errorf("anyone may connect, or the password is read wrongly: %q", o.Username)
 			}
 			if o.HTTPPort != 8222 || o.Port != 4222 || len(o.Routes) != routes {
 				t.Errorf("ports %d and %d, %d routes", o.HTTPPort, o.Port, len(o.Routes))
 			}
 		})
+	}
+}
+
+// checkUsers wants one user for each service, none of whom may do everything.
+func checkUsers(t *testing.T, users []*server.User) {
+	t.Helper()
+	var names []string
+	for _, u := range users {
+		names = append(names, u.Username)
+		if u.Password != "r1e10"+u.Username || u.Permissions == nil || slices.Contains(u.Permissions.Publish.Allow, ">") ||
+			len(u.Permissions.Publish.Allow) == 0 || !slices.Contains(u.Permissions.Subscribe.Allow, "_INBOX_"+u.Username+".>") {
+			t.Errorf("user %s may do too much or has another password", u.Username)
+		}
+	}
+	if slices.Sort(names); !slices.Equal(names, Services()) {
+		t.Errorf("users %v, want one for each of %v", names, Services())
 	}
 }
 

@@ -13,12 +13,11 @@ import (
 
 // Decodable returns the display ranks of the frames that the segment file decodes to.
 func Decodable(ctx context.Context, tool *ffmpeg.Tool, segment string) ([]int, error) {
-	args := []string{
-		"-protocol_whitelist", "file", "-max_error_rate", "1", "-copyts", "-noautorotate", "-threads", "1",
-		"-i", "file:" + segment, "-map", "0:v:0",
-	}
+	args := append(ffmpeg.Safe(), "-max_error_rate", "1", "-copyts", "-noautorotate", "-threads", "1",
+		"-i", "file:"+segment, "-map", "0:v:0")
 	args = append(args, tool.Passthrough()...)
 	cmd := tool.Command(ctx, append(args, "-enc_time_base", "1:1000", "-f", "framehash", "-hash", "murmur3", "pipe:3")...)
+	cmd.Reads(segment)
 	r, err := cmd.Pipe()
 	if err != nil {
 		return nil, err

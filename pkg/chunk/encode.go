@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 
@@ -55,8 +56,10 @@ func (e *Encoder) Encode(ctx context.Context, t queue.Task, segment, out string,
 		return Result{}, fmt.Errorf("open pipe: %w", err)
 	}
 	dec := e.Tool.Command(ctx, decodeArgs(t, segment, e.Tool.Passthrough())...)
+	dec.Reads(segment)
 	dec.GiveStdout(w)
 	enc := e.Tool.Command(ctx, encodeArgs(t, e.Threads, out, e.Tool.Passthrough())...)
+	enc.Writes(filepath.Dir(out))
 	enc.GiveStdin(frames)
 	hashes, err1 := dec.Pipe()
 	defer hashes.Close() //nolint:staticcheck // of no file is no harm
@@ -107,10 +110,8 @@ const scaling = "bitexact+accurate_rnd+full_chroma_int"
 func decodeArgs(t queue.Task, segment string, passthrough []string) []string {
 	graph := fmt.Sprintf("sws_flags=%s;[0:v:0]trim=start_pts=%d:end_pts=%d,split[decoded][hashes];[decoded]%s[frames]",
 		scaling, t.First*matroska.RankStep, (t.First+t.Frames)*matroska.RankStep, t.Recipe.Convert())
-	args := []string{
-		"-protocol_whitelist", "file", "-max_error_rate", "1", "-copyts", "-noautorotate", "-threads", "1", "-i", "file:" + segment,
-		"-filter_complex", graph, "-map", "[frames]",
-	}
+	args := append(ffmpeg.Safe(), "-max_error_rate", "1", "-copyts", "-noautorotate", "-threads", "1", "-i", "file:"+segment,
+		"-filter_complex", graph, "-map", "[frames]")
 	args = append(args, passthrough...)
 	args = append(args, "-f", "rawvideo", "-pix_fmt", t.Recipe.Picture.PixFmt, "pipe:1", "-map", "[hashes]")
 	args = append(args, passthrough...)

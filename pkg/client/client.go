@@ -11,6 +11,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -23,8 +24,9 @@ import (
 
 // Client talks to one server. It is safe for concurrent use.
 type Client struct {
-	base string
-	http *http.Client
+	base  string
+	http  *http.Client
+	token string
 }
 
 // New returns a client of the server at baseURL, such as "http://localhost:8080".
@@ -39,6 +41,33 @@ func New(baseURL string, hc *http.Client) *Client {
 		baseURL = "http://" + baseURL
 	}
 	return &Client{base: strings.TrimRight(baseURL, "/"), http: hc}
+}
+
+// WithToken returns a client that shows a token to the server, and to nobody else: not
+// to the store that an upload goes to, nor to where an answer redirects.
+func (c *Client) WithToken(token string) *Client {
+	hc := *c.http
+	before := hc.CheckRedirect
+	hc.CheckRedirect = func(req *http.Request, via []*http.Request) error {
+		if !c.own(req.URL.String()) {
+			// Package http takes two ports of one host for the same server.
+			req.Header.Del("Authorization")
+		}
+		if before != nil {
+			return before(req, via)
+		}
+		if len(via) >= 10 {
+			return errors.New("stopped after 10 redirects")
+		}
+		return nil
+	}
+	return &Client{base: c.base, http: &hc, token: token}
+}
+
+// own reports whether a URL is one of the server's.
+func (c *Client) own(ref string) bool {
+	rest, found := strings.CutPrefix(ref, c.base)
+	return found && (rest == "" || rest[0] == '/' || rest[0] == '?')
 }
 
 // request is one call of the API.
@@ -84,6 +113,9 @@ func (c *Client) send(ctx context.Context, r request) (*http.Response, error) {
 	}
 	for name, values := range r.header {
 		req.Header[name] = values
+	}
+	if c.token != "" && c.own(req.URL.String()) {
+		req.Header.Set("Authorization", "Bearer "+c.token)
 	}
 	if body != nil {
 		req.Header.Set("Content-Type", "application/json")

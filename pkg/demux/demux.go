@@ -84,6 +84,12 @@ func Open(ctx context.Context, tool *ffmpeg.Tool, in ffmpeg.Input, src media.Sou
 		args = append(append(args, e.Args...), "-y", "file:"+e.Path)
 	}
 	d := &Demuxer{cmd: tool.Command(ctx, args...), ctx: ctx, cancel: cancel, name: in.Name}
+	if in.Path != "" {
+		d.cmd.Reads(in.Path)
+	}
+	for _, e := range extracts {
+		d.cmd.Writes(filepath.Dir(e.Path))
+	}
 	d.cmd.Watch(signs)
 	if src.Format == "yuv4mpegpipe" {
 		d.y4m = &y4m{r: stdin, path: in.Path}

@@ -36,7 +36,9 @@ func TestFind(t *testing.T) {
 	}
 	for _, options := range [][]string{tool.Passthrough(), append(tool.MovieTimescale(), "-f", "mp4")} { // this build must take them
 		out := filepath.Join(t.TempDir(), "a.mp4")
-		if err := tool.Command(t.Context(), append(args(film, options), out)...).Run(t.Context()); err != nil {
+		cmd := tool.Command(t.Context(), append(args(film, options), out)...)
+		cmd.Writes(filepath.Dir(out))
+		if err := cmd.Run(t.Context()); err != nil {
 			t.Errorf("%v: %v", options, err)
 		}
 	}

@@ -16,6 +16,7 @@ import (
 
 	"github.com/reweave/reweave/pkg/fault"
 	"github.com/reweave/reweave/pkg/media"
+	"github.com/reweave/reweave/pkg/sandbox"
 )
 
 // Input is what a child reads: a file, or a stream on its standard input. The child
@@ -29,7 +30,7 @@ type Input struct {
 
 // Args returns the options that open the input, with timestamps kept as they are.
 func (in Input) Args(format string) []string {
-	args := append(safe(), "-copyts")
+	args := append(Safe(), "-copyts")
 	if format == "avi" {
 		args = append(args, "-fflags", "+genpts") // AVI stores no presentation times
 	}
@@ -45,8 +46,9 @@ func (in Input) Args(format string) []string {
 const containers = "matroska,mov,mpegts,mpeg,avi,yuv4mpegpipe,ivf,flv,mxf,ogg,asf,nut,gxf,dv,gif,apng,wtv,rm," +
 	"h264,hevc,vvc,obu,av1,mpegvideo,m4v,vc1,mjpeg,dirac,dnxhd,wav,mp3,aac,flac"
 
-// safe returns the options that keep a source from opening anything but itself.
-func safe() []string {
+// Safe returns the options that keep an input, a source or what was made of one, from
+// opening anything but itself.
+func Safe() []string {
 	return []string{"-protocol_whitelist", "file,pipe", "-format_whitelist", containers}
 }
 
@@ -103,7 +105,7 @@ func (t *Tool) probeFrame(ctx context.Context, in Input, head []byte, v *media.V
 }
 
 func (t *Tool) probeJSON(ctx context.Context, in Input, head io.Reader, out any, what []string) error {
-	args := slices.Concat([]string{"-v", "error", "-of", "json"}, safe(), what)
+	args := slices.Concat([]string{"-v", "error", "-of", "json"}, Safe(), what)
 	if in.Path == "" {
 		args = append(args, "-i", "pipe:0")
 	} else {
@@ -112,9 +114,14 @@ func (t *Tool) probeJSON(ctx context.Context, in Input, head io.Reader, out any,
 	cmd := exec.CommandContext(ctx, t.ffprobe, args...)
 	cmd.Env, cmd.SysProcAttr = childEnv(), childAttr()
 	cmd.Stdin = head
+	var text bytes.Buffer
 	var log tail
-	cmd.Stderr = &log
-	text, err := cmd.Output()
+	cmd.Stdout, cmd.Stderr = &text, &log
+	var rules sandbox.Rules
+	if in.Path != "" {
+		rules.Read = []string{in.Path}
+	}
+	err := run(cmd, t.probeBox, rules)
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
@@ -127,7 +134,7 @@ func (t *Tool) probeJSON(ctx context.Context, in Input, head io.Reader, out any,
 	} else if err != nil {
 		return fmt.Errorf("run ffprobe: %w", err)
 	}
-	if err := json.Unmarshal(text, out); err != nil {
+	if err := json.Unmarshal(text.Bytes(), out); err != nil {
 		return fmt.Errorf("read ffprobe's answer: %w", err)
 	}
 	return nil

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/reweave/reweave/pkg/fault"
+	"github.com/reweave/reweave/pkg/sandbox"
 )
 
 // Command is one run of ffmpeg. Its standard error goes into a short tail that
@@ -22,13 +23,17 @@ type Command struct {
 	tail tail
 	args []string
 	own  []io.Closer // our copies of what the child was given
+
+	box   sandbox.Box
+	rules sandbox.Rules
+	ended func() // frees the sandbox once the child has ended; nil before it began
 }
 
 // Command prepares a run of ffmpeg. The child is killed, with all it started, when
 // ctx ends or this process dies. args are handed over as they are; no shell is near.
 func (t *Tool) Command(ctx context.Context, args ...string) *Command {
 	args = append([]string{"-hide_banner", "-nostdin", "-v", "warning"}, args...)
-	c := &Command{cmd: exec.CommandContext(ctx, t.ffmpeg, args...), args: args}
+	c := &Command{cmd: exec.CommandContext(ctx, t.ffmpeg, args...), args: args, box: t.box}
 	c.cmd.Stderr = &c.tail
 	c.cmd.Env = childEnv()
 	c.cmd.SysProcAttr = childAttr()
@@ -51,6 +56,20 @@ func childEnv() []string {
 
 // Stdin gives the child r as its standard input.
 func (c *Command) Stdin(r io.Reader) { c.cmd.Stdin = r }
+
+// largestFile is the size that S3 allows an object, and so the most that a child may
+// write into one file.
+const largestFile = 5 << 40
+
+// Reads allows the child to read files, or what is in directories. It reads nothing else
+// but its own libraries.
+func (c *Command) Reads(paths ...string) { c.rules.Read = append(c.rules.Read, paths...) }
+
+// Writes allows the child to make and change files in directories.
+func (c *Command) Writes(dirs ...string) {
+	c.rules.Write = append(c.rules.Write, dirs...)
+	c.rules.FileSize = largestFile
+}
 
 // Dir sets the child's working directory.
 func (c *Command) Dir(dir string) { c.cmd.Dir = dir }
@@ -79,7 +98,8 @@ func (c *Command) Pipe() (*os.File, error) {
 
 // Start starts the child.
 func (c *Command) Start() error {
-	err := c.cmd.Start()
+	var err error
+	c.ended, err = c.box.Start(c.cmd, c.rules)
 	for _, f := range c.own {
 		f.Close()
 	}
@@ -93,6 +113,10 @@ func (c *Command) Start() error {
 // the end of the child's log and how it ended; a cancelled context is its cause.
 func (c *Command) Wait(ctx context.Context) error {
 	err := c.cmd.Wait()
+	if c.ended != nil {
+		c.ended()
+		c.ended = nil
+	}
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
@@ -114,6 +138,16 @@ func (c *Command) Run(ctx context.Context) error {
 		return err
 	}
 	return c.Wait(ctx)
+}
+
+// run runs a child to its end.
+func run(cmd *exec.Cmd, box sandbox.Box, rules sandbox.Rules) error {
+	ended, err := box.Start(cmd, rules)
+	if err != nil {
+		return err
+	}
+	defer ended()
+	return cmd.Wait()
 }
 
 // CPUSeconds is the CPU time of the finished child.

@@ -18,11 +18,14 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/reweave/reweave/pkg/fault"
+	"github.com/reweave/reweave/pkg/sandbox"
 )
 
 // Tool is an installed ffmpeg with its ffprobe.
 type Tool struct {
 	ffmpeg, ffprobe string
+	// box and probeBox are what ffmpeg and ffprobe are kept in.
+	box, probeBox sandbox.Box
 	// Version is the first line of `ffmpeg -version`, without the copyright.
 	Version string
 	// libraries are the lines of `ffmpeg -version` that name the libraries' versions.
@@ -76,6 +79,7 @@ func once[T any](known *sync.Map, key string, make func() (T, error)) (T, error)
 // over time.
 func (t *Tool) ask(ctx context.Context) error {
 	var version, help, muxer string
+	t.box, t.probeBox = sandbox.Try(ctx, t.ffmpeg, "-version"), sandbox.Try(ctx, t.ffprobe, "-version")
 	g, ctx := errgroup.WithContext(ctx)
 	for _, q := range []struct {
 		answer *string
@@ -130,6 +134,13 @@ func (t *Tool) MovieTimescale() []string {
 
 // text runs ffmpeg and returns what it prints on stdout.
 func (t *Tool) text(ctx context.Context, args ...string) (string, error) {
-	out, err := exec.CommandContext(ctx, t.ffmpeg, append([]string{"-hide_banner"}, args...)...).Output()
-	return string(out), err
+	cmd := exec.CommandContext(ctx, t.ffmpeg, append([]string{"-hide_banner"}, args...)...)
+	cmd.Env, cmd.SysProcAttr = childEnv(), childAttr()
+	var out strings.Builder
+	cmd.Stdout = &out
+	err := run(cmd, t.box, sandbox.Rules{})
+	return out.String(), err
 }
+
+// Sandbox tells what the children are kept in.
+func (t *Tool) Sandbox() sandbox.Box { return t.box }

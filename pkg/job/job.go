@@ -63,6 +63,8 @@ type Spec struct {
 	ChunkMax float64 `json:"chunk_max,omitempty" minimum:"0" doc:"longest chunk in seconds, where the source has a keyframe to cut at (default 10)"`
 	// Class is the priority class.
 	Class Class `json:"class,omitempty" enum:"high,normal,low" default:"normal" doc:"priority class"`
+	// Webhook is told of the job's end.
+	Webhook *Webhook `json:"webhook,omitempty" doc:"whom to tell of the job's end"`
 }
 
 // Chunks counts a job's units of work: video chunks and audio tracks.
@@ -89,7 +91,9 @@ type Output struct {
 
 // Job is the state of one job, as kept in the bucket "jobs" and as the API tells it.
 type Job struct {
-	ID      string    `json:"id"`
+	ID string `json:"id"`
+	// Tenant is whose job it is; "" on a server that asks nobody who they are.
+	Tenant  string    `json:"tenant,omitempty"`
 	State   State     `json:"state"`
 	Spec    Spec      `json:"spec"`
 	Created time.Time `json:"created"`

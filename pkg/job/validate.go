@@ -76,6 +76,7 @@ func (s Spec) Validate(available map[string][]string, also ...SourceKind) error 
 	checkKeyframes(&is, s.Video)
 	s.checkTracks(&is, available)
 	s.checkChunks(&is)
+	s.checkWebhook(&is)
 	if !slices.Contains(Classes, s.Class) {
 		is.add("invalid-class", "class", fmt.Sprintf("there is no class %q", s.Class), "use high, normal or low")
 	}

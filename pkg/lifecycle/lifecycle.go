@@ -110,7 +110,10 @@ func Resplit(ctx context.Context, bus *natsq.Bus, st store.Store, id string, why
 			Hint: "standard input can't be read again: run the command again, and all finished chunks are reused",
 		})
 	}
-	return bus.EnqueueSplit(ctx, j.Spec.Class, id)
+	// Harmless when it fails, as it does in a service that may not ask for splits: the
+	// muxer's sweep does it a minute later.
+	_ = bus.EnqueueSplit(ctx, j.Spec.Class, id)
+	return nil
 }
 
 // sweep drops what a job that ended leaves on the queue and in the store: messages,

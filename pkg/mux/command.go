@@ -2,8 +2,10 @@ package mux
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 
+	"github.com/reweave/reweave/pkg/ffmpeg"
 	"github.com/reweave/reweave/pkg/plan"
 )
 
@@ -39,6 +41,11 @@ func origin(p *plan.Plan) float64 {
 		start = min(start, a.Start)
 	}
 	return start
+}
+
+// Reads returns the files that ffmpeg is given beside the video.
+func (f Files) Reads() []string {
+	return slices.DeleteFunc(append(slices.Clone(f.Audio), f.Extra, f.Meta), func(path string) bool { return path == "" })
 }
 
 // Args returns ffmpeg's arguments: the joined video from standard input and all files,
@@ -79,6 +86,9 @@ func Args(p *plan.Plan, container string, f Files, movieTimescale []string) []st
 // input opens an input shifted by seconds, to the microsecond.
 func input(seconds float64, open ...string) []string {
 	args := []string{"-protocol_whitelist", "file,pipe"}
+	if !slices.Contains(open, "-f") { // one that is named is not guessed
+		args = ffmpeg.Safe()
+	}
 	if seconds > 0.0000005 || seconds < -0.0000005 {
 		args = append(args, "-itsoffset", strconv.FormatFloat(seconds, 'f', 6, 64))
 	}

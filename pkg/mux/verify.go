@@ -38,8 +38,9 @@ func Verify(ctx context.Context, tool *ffmpeg.Tool, p *plan.Plan, container, fil
 
 // listPackets has ffmpeg list the packets of the video track.
 func listPackets(ctx context.Context, tool *ffmpeg.Tool, file string) (times []int64, tb media.Rational, err error) {
-	cmd := tool.Command(ctx, "-protocol_whitelist", "file", "-copyts", "-i", "file:"+file, "-map", "0:v:0", "-c", "copy",
-		"-copyinkf", "-f", "framecrc", "pipe:3")
+	cmd := tool.Command(ctx, append(ffmpeg.Safe(), "-copyts", "-i", "file:"+file, "-map", "0:v:0", "-c", "copy",
+		"-copyinkf", "-f", "framecrc", "pipe:3")...)
+	cmd.Reads(file)
 	r, err := cmd.Pipe()
 	if err != nil {
 		return nil, tb, err

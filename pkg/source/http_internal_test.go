@@ -42,7 +42,7 @@ func server(t *testing.T, h http.HandlerFunc) *httptest.Server {
 func open(t *testing.T, client Getter, url string) ([]byte, error) {
 	t.Helper()
 	o := Opener{HTTP: client}
-	s, err := o.Open(t.Context(), job.Spec{Source: url, Name: "film"}, t.TempDir())
+	s, err := o.Open(t.Context(), job.Job{Spec: job.Spec{Source: url, Name: "film"}}, t.TempDir())
 	if err != nil {
 		return nil, err
 	}
@@ -180,7 +180,7 @@ func TestHTTPEndsWithItsContext(t *testing.T) {
 	defer cancel(nil)
 	s := server(t, func(http.ResponseWriter, *http.Request) { cancel(cause); <-ctx.Done() })
 	o := Opener{HTTP: guarded(func(netip.Addr) bool { return true })}
-	if _, err := o.Open(ctx, job.Spec{Source: s.URL + "/a"}, t.TempDir()); !errors.Is(err, cause) {
+	if _, err := o.Open(ctx, job.Job{Spec: job.Spec{Source: s.URL + "/a"}}, t.TempDir()); !errors.Is(err, cause) {
 		t.Errorf("%v, want %v", err, cause)
 	}
 }

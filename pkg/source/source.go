@@ -58,7 +58,8 @@ func (s *Source) Close() {
 const headSize = 8 << 20
 
 // Open opens a job's source. What has to be fetched first is fetched into dir.
-func (o *Opener) Open(ctx context.Context, spec job.Spec, dir string) (*Source, error) {
+func (o *Opener) Open(ctx context.Context, j job.Job, dir string) (*Source, error) {
+	spec := j.Spec
 	name := spec.Name
 	if name == "" {
 		name = spec.Source
@@ -66,7 +67,7 @@ func (o *Opener) Open(ctx context.Context, spec job.Spec, dir string) (*Source, 
 	if job.KindOf(spec.Source) == job.LocalPath {
 		return o.openPath(spec.Source)
 	}
-	r, err := o.stream(ctx, spec)
+	r, err := o.stream(ctx, j)
 	if err != nil {
 		return nil, err
 	}
@@ -92,15 +93,20 @@ func (o *Opener) Open(ctx context.Context, spec job.Spec, dir string) (*Source, 
 	return s, nil
 }
 
-func (o *Opener) stream(ctx context.Context, spec job.Spec) (io.ReadCloser, error) {
+func (o *Opener) stream(ctx context.Context, j job.Job) (io.ReadCloser, error) {
+	spec := j.Spec
 	switch kind := job.KindOf(spec.Source); {
 	case kind == job.Stdin && o.Stdin != nil:
 		return io.NopCloser(o.Stdin), nil
 	case kind == job.Upload:
 		id, _ := spec.UploadID()
-		return o.upload(ctx, id)
+		return o.upload(ctx, j.Tenant, id)
 	case kind == job.S3:
 		bucket, key, _ := strings.Cut(strings.TrimPrefix(spec.Source, "s3://"), "/")
+		if j.Tenant != "" && o.own(bucket) {
+			return nil, fault.Userf("forbidden-source", spec.Source, "this bucket is Reweave's own: it holds what others sent",
+				"name your own upload as upload:ID, or copy the object into a bucket of yours")
+		}
 		return o.object(ctx, bucket, key)
 	case kind == job.HTTPS, kind == job.PlainHTTP:
 		return o.get(ctx, spec.Source)
@@ -132,8 +138,8 @@ func (o *Opener) openPath(p string) (*Source, error) {
 	return &Source{Input: ffmpeg.Input{Path: p, Name: filepath.Base(p)}}, nil
 }
 
-func (o *Opener) upload(ctx context.Context, id string) (io.ReadCloser, error) {
-	for info, err := range o.Store.List(ctx, store.UploadKey(id, "")) {
+func (o *Opener) upload(ctx context.Context, tenant, id string) (io.ReadCloser, error) {
+	for info, err := range o.Store.List(ctx, store.UploadKey(tenant, id, "")) {
 		if err != nil {
 			return nil, err
 		}
@@ -141,6 +147,12 @@ func (o *Opener) upload(ctx context.Context, id string) (io.ReadCloser, error) {
 		return r, err
 	}
 	return nil, fault.Userf("no-upload", "upload:"+id, "there is no such upload", "upload the file first, and complete the upload")
+}
+
+// own reports whether a bucket is the store's own.
+func (o *Opener) own(bucket string) bool {
+	s, ok := o.Store.(interface{ Bucket() string })
+	return ok && s.Bucket() == bucket
 }
 
 // bucketer is a store that can reach other buckets with the same credentials.

@@ -5,7 +5,8 @@
 //	chunks/<2 hex>/<key>         encoded chunks; kept: this is the cache
 //	jobs/<job>/plan.json         the plan
 //	jobs/<job>/<attempt>/<name>  the deliverable and its manifest
-//	uploads/<id>/<name>          what users sent
+//	uploads/<id>/<name>          what users sent, where there are no tenants
+//	tenants/<tenant>/uploads/<id>/<name>  what a tenant sent
 package store
 
 import (
@@ -81,5 +82,12 @@ func PlanKey(job string) string { return JobKey(job) + "plan.json" }
 // OutputKey is where an attempt at a job's deliverable or manifest lies.
 func OutputKey(job, attempt, name string) string { return JobKey(job) + attempt + "/" + name }
 
-// UploadKey is where a user's upload lies.
-func UploadKey(id, name string) string { return "uploads/" + id + "/" + name }
+// UploadKey is where an upload of a tenant lies, "" for the one of a server that asks
+// nobody who they are.
+func UploadKey(tenant, id, name string) string {
+	key := "uploads/" + id + "/" + name
+	if tenant != "" {
+		key = "tenants/" + tenant + "/" + key
+	}
+	return key
+}

@@ -9,6 +9,7 @@ package api
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -16,8 +17,11 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+	"golang.org/x/sync/errgroup"
 
+	"github.com/reweave/reweave/pkg/auth"
 	"github.com/reweave/reweave/pkg/boot"
+	"github.com/reweave/reweave/pkg/fault"
 )
 
 // Config is what the environment may set, under the prefix REWEAVE_API.
@@ -31,10 +35,31 @@ type Config struct {
 	MaxBody    int64         `envconfig:"MAX_BODY" default:"1048576" desc:"largest body of a request, in bytes"`
 	Heartbeat  time.Duration `envconfig:"HEARTBEAT" default:"15s" desc:"time between two signs of life in a stream of events"`
 	DrainTime  time.Duration `envconfig:"DRAIN_TIME" default:"30s" desc:"how long running requests may take after a drain began"`
+	Tokens     string        `envconfig:"TOKENS" desc:"file with the tokens that count, a line of JSON each, as reweave token new prints them; read again when it changes. Without it, only this machine can be served, and everybody on it may do everything"`
+	TLSCert    string        `envconfig:"TLS_CERT" desc:"PEM file with the certificate, to serve HTTPS; read again when it changes"`
+	TLSKey     string        `envconfig:"TLS_KEY" desc:"PEM file with the certificate's key"`
+	Rate       float64       `envconfig:"RATE" default:"100" desc:"requests per second that one client, a token or an address, may make; 0 for any number"`
+	Burst      int           `envconfig:"BURST" default:"200" desc:"requests that one client may make at once"`
 
+	WebhookPrivate bool            `envconfig:"WEBHOOK_PRIVATE" default:"false" desc:"send webhooks by http, too, and to addresses that are not public; only where all who submit jobs may reach them"`
+	WebhookRetries []time.Duration `envconfig:"WEBHOOK_RETRIES" default:"5s,1m,5m,30m,2h,5h,10h,14h,20h,24h" desc:"the pauses after which an event is sent again to a webhook's receiver that did not take it"`
+
+	// Front, where it is set, answers /livez, /readyz and /metrics on the API's address.
+	Front http.Handler `ignored:"true"`
 	// Listener is served instead of Listen, by programs that hold the API in their
 	// own process.
 	Listener net.Listener `ignored:"true"`
+}
+
+// Validate reports settings that can't work.
+func (c Config) Validate() error {
+	if (c.TLSCert == "") != (c.TLSKey == "") {
+		return errTLS
+	}
+	if c.Rate < 0 || c.Burst < 0 {
+		return errors.New("REWEAVE_API_RATE and REWEAVE_API_BURST: must not be negative")
+	}
+	return nil
 }
 
 // withDefaults fills in what a Config that was not read from the environment lacks.
@@ -74,9 +99,38 @@ func Run(ctx context.Context, cfg Config, env boot.Env) error {
 			return fmt.Errorf("listen on %s: %w", cfg.Listen, err)
 		}
 	}
-	env.Log.Info("serving the api", zap.Stringer("address", ln.Addr()))
+	if err := Exposed(cfg, ln.Addr()); err != nil {
+		return errors.Join(err, ln.Close())
+	}
+	if ln, err = encrypt(ln, cfg, env.Log); err != nil {
+		return err
+	}
+	env.Log.Info("serving the api", zap.Stringer("address", ln.Addr()), zap.Bool("tls", cfg.TLSCert != ""), zap.Bool("tokens", cfg.Tokens != ""))
+	h, err := newHooks(cfg, env.Bus, env.Log.Named("webhooks"), env.Metrics)
+	if err != nil {
+		return errors.Join(fmt.Errorf("register metrics of webhooks: %w", err), ln.Close())
+	}
 	env.Ready("")
-	return serve(ctx, ln, s, cfg, env)
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return h.run(ctx, env.Drain) })
+	g.Go(func() error { return serve(ctx, ln, s, cfg, env) })
+	return g.Wait()
+}
+
+// encrypt puts TLS around a listener, when there is a certificate.
+func encrypt(ln net.Listener, cfg Config, log *zap.Logger) (net.Listener, error) {
+	if cfg.TLSCert == "" {
+		return ln, nil
+	}
+	cert, err := auth.OpenCertificate(cfg.TLSCert, cfg.TLSKey, func(err error) { log.Error("the certificate before is served on", zap.Error(err)) })
+	if err != nil {
+		e := fault.Userf("invalid-setting", "REWEAVE_API_TLS_CERT", "the certificate can't be used", "give a certificate and its key, both in PEM")
+		e.Err = err
+		return nil, errors.Join(e, ln.Close())
+	}
+	tc := cert.Config()
+	tc.NextProtos = []string{"h2", "http/1.1"}
+	return tls.NewListener(ln, tc), nil
 }
 
 // serve answers requests on ln until the drain is over, or ctx ends, or ln breaks.

@@ -33,6 +33,9 @@ func (s *Server) cancel(ctx context.Context, in *jobRef) (*jobOutput, error) {
 	var before job.Job
 	j, err := s.bus.UpdateJob(ctx, in.ID, func(j *job.Job) error {
 		before = *j
+		if _, err := seen(ctx, *j); err != nil {
+			return err
+		}
 		switch {
 		case j.State == job.Cancelled:
 			return natsq.ErrUnchanged

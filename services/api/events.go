@@ -10,6 +10,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
+	"github.com/reweave/reweave/pkg/auth"
 	"github.com/reweave/reweave/pkg/job"
 )
 
@@ -30,7 +31,7 @@ func (s *Server) routeEvents() {
 	stream := &huma.MediaType{Schema: &huma.Schema{
 		Type: huma.TypeString, Description: "server-sent events: `state` with a Job and its revision as id, `progress` with a Progress and no id",
 	}}
-	register(s, huma.Operation{
+	register(s, auth.Read, huma.Operation{
 		OperationID: "follow-job", Method: http.MethodGet, Path: eventsPath, Tags: []string{"jobs"},
 		Summary: "Follow a job",
 		Description: "Streams the job's state now and after every change, and its progress. Ends after the final state, " +

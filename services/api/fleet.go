@@ -7,6 +7,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/reweave/reweave/pkg/auth"
 	"github.com/reweave/reweave/pkg/queue"
 )
 
@@ -29,7 +30,7 @@ type encodersOutput struct {
 }
 
 func (s *Server) routeFleet() {
-	register(s, huma.Operation{
+	register(s, auth.Admin, huma.Operation{
 		OperationID: "list-workers", Method: http.MethodGet, Path: "/v1/workers", Tags: []string{"fleet"},
 		Summary: "List the encoders that live, and what each does",
 	}, func(ctx context.Context, _ *struct{}) (*workersOutput, error) {
@@ -41,7 +42,7 @@ func (s *Server) routeFleet() {
 		out.Body.Workers = append([]queue.Worker{}, list...)
 		return out, nil
 	})
-	register(s, huma.Operation{
+	register(s, auth.Read, huma.Operation{
 		OperationID: "list-encoders", Method: http.MethodGet, Path: "/v1/encoders", Tags: []string{"fleet"},
 		Summary: "List the codecs that workers have, with their presets",
 	}, func(ctx context.Context, _ *struct{}) (*encodersOutput, error) {

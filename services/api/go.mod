@@ -12,6 +12,8 @@ require (
 
 require (
 	go.uber.org/multierr v1.11.0 // indirect
+	golang.org/x/sync v0.24.0 // indirect
+	golang.org/x/time v0.16.0 // indirect
 )
 
 replace github.com/reweave/reweave/pkg => ../../pkg

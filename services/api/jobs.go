@@ -10,6 +10,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/reweave/reweave/pkg/auth"
 	"github.com/reweave/reweave/pkg/job"
 )
 
@@ -20,6 +21,7 @@ type jobBus interface {
 	Jobs(ctx context.Context) ([]job.Job, error)
 	EnqueueSplit(ctx context.Context, class job.Class, jobID string) error
 	PublishEvent(ctx context.Context, j job.Job, eventType string) error
+	PutSecret(ctx context.Context, jobID string, s job.Secret) error
 	DoneCount(ctx context.Context, jobID string) (int, error)
 }
 
@@ -45,7 +47,7 @@ type submitOutput struct {
 
 func (s *Server) routeJobs() {
 	body := &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{}}
-	register(s, huma.Operation{
+	register(s, auth.Submit, huma.Operation{
 		OperationID: "submit-job", Method: http.MethodPost, Path: "/v1/jobs", Tags: []string{"jobs"},
 		DefaultStatus: http.StatusAccepted, Summary: "Submit a job",
 		Description: "Answers 202 with the new job, or 200 with the job that was made by the same Idempotency-Key before.",
@@ -61,15 +63,15 @@ func (s *Server) routeJobs() {
 			"application/json": {Schema: schemas.Schema(reflect.TypeFor[job.Job](), true, "Job")},
 		},
 	}
-	register(s, huma.Operation{
+	register(s, auth.Read, huma.Operation{
 		OperationID: "list-jobs", Method: http.MethodGet, Path: "/v1/jobs", Tags: []string{"jobs"},
 		Summary: "List jobs, the newest first", Errors: []int{http.StatusUnprocessableEntity},
 	}, s.list)
-	register(s, huma.Operation{
+	register(s, auth.Read, huma.Operation{
 		OperationID: "get-job", Method: http.MethodGet, Path: "/v1/jobs/{id}", Tags: []string{"jobs"},
 		Summary: "Tell of a job", Errors: []int{http.StatusNotFound},
 	}, s.get)
-	register(s, huma.Operation{
+	register(s, auth.Submit, huma.Operation{
 		OperationID: "cancel-job", Method: http.MethodPost, Path: "/v1/jobs/{id}/cancel", Tags: []string{"jobs"},
 		Summary:     "Cancel a job",
 		Description: "Ends a job that is not done or failed. May be repeated.",
@@ -95,6 +97,8 @@ func (s *Server) list(ctx context.Context, in *listInput) (*listOutput, error) {
 	if err != nil {
 		return nil, fmt.Errorf("list jobs: %w", err)
 	}
+	who := callerOf(ctx)
+	all = slices.DeleteFunc(all, func(j job.Job) bool { return !who.Sees(j.Tenant) })
 	return &listOutput{Body: pageOf(all, *in)}, nil
 }
 
@@ -129,7 +133,7 @@ func (s *Server) get(ctx context.Context, in *jobRef) (*jobOutput, error) {
 	return &jobOutput{Body: j}, nil
 }
 
-// job reads a job; what is no id at all never reaches the bus.
+// job reads a job that the caller may see; what is no id at all never reaches the bus.
 func (s *Server) job(ctx context.Context, id string) (job.Job, error) {
 	if !job.ValidID(id) {
 		return job.Job{}, noJob(id)
@@ -138,5 +142,5 @@ func (s *Server) job(ctx context.Context, id string) (job.Job, error) {
 	if err != nil {
 		return job.Job{}, orNoJob(id, fmt.Errorf("read job: %w", err))
 	}
-	return j, nil
+	return seen(ctx, j)
 }

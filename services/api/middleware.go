@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"strconv"
@@ -50,18 +51,27 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 	}()
 	rec.Header().Set("X-Content-Type-Options", "nosniff")
+	who, known := s.identify(r)
+	if known {
+		r = r.WithContext(context.WithValue(r.Context(), caller{}, who))
+	}
+	after := s.limits.wait(clientOf(r, who, known))
 	switch {
+	case after > 0:
+		slowDown(rec, after)
+	case s.tokens == nil && !local(r):
+		writeProblem(rec, http.StatusMisdirectedRequest, "the request is for "+r.Host)
 	case s.origins.Check(r) != nil:
-		writeProblem(rec, http.StatusForbidden, "")
+		writeError(rec, http.StatusForbidden, errCrossOrigin)
 	case pattern == "":
-		refuse(rec, r, fallback)
+		refuseRoute(rec, r, fallback)
 	default:
 		s.mux.ServeHTTP(rec, r)
 	}
 }
 
-// refuse asks the mux's own handler for 404 or 405 and answers it as a problem.
-func refuse(w http.ResponseWriter, r *http.Request, fallback http.Handler) {
+// refuseRoute asks the mux's own handler for 404 or 405 and answers it as a problem.
+func refuseRoute(w http.ResponseWriter, r *http.Request, fallback http.Handler) {
 	d := &discard{header: w.Header(), status: http.StatusOK}
 	fallback.ServeHTTP(d, r)
 	writeProblem(w, d.status, r.Method+" "+r.URL.Path)

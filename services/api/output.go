@@ -14,6 +14,7 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 	"go.uber.org/zap"
 
+	"github.com/reweave/reweave/pkg/auth"
 	"github.com/reweave/reweave/pkg/job"
 	"github.com/reweave/reweave/pkg/store"
 )
@@ -25,7 +26,7 @@ type outputInput struct {
 
 func (s *Server) routeOutput() {
 	binary := &huma.MediaType{Schema: &huma.Schema{Type: huma.TypeString, Format: "binary"}}
-	register(s, huma.Operation{
+	register(s, auth.Read, huma.Operation{
 		OperationID: "get-output", Method: http.MethodGet, Path: "/v1/jobs/{id}/output", Tags: []string{"jobs"},
 		Summary: "Fetch the deliverable", Errors: []int{http.StatusNotFound, http.StatusConflict},
 		Description: "Redirects to a presigned URL, or streams with direct=1. Both take ranges.",
@@ -35,7 +36,7 @@ func (s *Server) routeOutput() {
 			"302": {Description: "A presigned URL of the deliverable", Headers: map[string]*huma.Param{"Location": {Schema: &huma.Schema{Type: huma.TypeString}}}},
 		},
 	}, s.output)
-	register(s, huma.Operation{
+	register(s, auth.Read, huma.Operation{
 		OperationID: "get-manifest", Method: http.MethodGet, Path: "/v1/jobs/{id}/manifest", Tags: []string{"jobs"},
 		Summary: "Fetch the deliverable's manifest", Errors: []int{http.StatusNotFound, http.StatusConflict},
 		Responses: map[string]*huma.Response{

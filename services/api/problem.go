@@ -39,17 +39,23 @@ const problemType = "application/problem+json"
 // kinds are the problems of HTTP itself, by status: slug, title and hint.
 var kinds = map[int][3]string{
 	http.StatusBadRequest:            {"malformed-request", "the request can't be read", "send well-formed JSON"},
-	http.StatusForbidden:             {"cross-origin", "a page of another site asked for this", "call the API from your own program"},
+	http.StatusUnauthorized:          {"unauthenticated", "there is no token that counts", "send one: Authorization: Bearer …, or REWEAVE_TOKEN for the command line"},
+	http.StatusForbidden:             {"forbidden", "the token does not allow this", "ask for one with the scope that it needs"},
 	http.StatusNotFound:              {"no-such-route", "there is nothing under this path", "see /openapi.yaml for all that there is"},
 	http.StatusMethodNotAllowed:      {"method-not-allowed", "this path does not take that method", "see the header Allow"},
 	http.StatusNotAcceptable:         {"not-acceptable", "no wanted media type can be made", "accept application/json"},
 	http.StatusRequestTimeout:        {"request-timeout", "the body came too slowly", "try again"},
 	http.StatusRequestEntityTooLarge: {"body-too-large", "the body is too large", "send media by POST /v1/uploads, not in the request"},
+	http.StatusTooManyRequests:       {"too-many-requests", "too many requests", "wait as long as the header Retry-After says"},
+	http.StatusMisdirectedRequest:    {"wrong-host", "the request is for another host", "use the address that the server prints, such as http://127.0.0.1:8080"},
 	http.StatusUnsupportedMediaType:  {"unsupported-media-type", "the body's media type is not understood", "send application/json"},
 	http.StatusUnprocessableEntity:   {"invalid-request", "the request is not valid", "mend what errors lists"},
 	http.StatusServiceUnavailable:    {"unavailable", "a service behind the api does not answer", "try again in a moment"},
 	http.StatusInternalServerError:   {"internal", "internal error", "the api's log has the reason"},
 }
+
+// errCrossOrigin is the one reason for 403 that has nothing to do with a token.
+var errCrossOrigin = statusError(http.StatusForbidden, "cross-origin", "a page of another site asked for this", "call the API from your own program")
 
 // newError makes huma's own errors problems of this API.
 func newError(status int, detail string, errs ...error) huma.StatusError {
@@ -136,8 +142,12 @@ func orNoJob(id string, err error) error {
 
 // writeProblem answers what never reached an operation.
 func writeProblem(w http.ResponseWriter, status int, detail string) {
+	writeError(w, status, newError(status, detail))
+}
+
+func writeError(w http.ResponseWriter, status int, problem error) {
 	w.Header().Set("Content-Type", problemType)
 	w.WriteHeader(status)
 	// An error here means that the client has gone.
-	_ = json.NewEncoder(w).Encode(newError(status, detail))
+	_ = json.NewEncoder(w).Encode(problem)
 }

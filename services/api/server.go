@@ -12,6 +12,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
 
+	"github.com/reweave/reweave/pkg/auth"
 	"github.com/reweave/reweave/pkg/store"
 )
 
@@ -51,6 +52,8 @@ type Server struct {
 	hub     *hub
 	mux     *http.ServeMux
 	origins *http.CrossOriginProtection
+	tokens  tokens
+	limits  *limiter
 	api     huma.API
 }
 
@@ -66,6 +69,10 @@ func New(ctx context.Context, cfg Config, d Deps) (*Server, error) {
 		cfg: cfg.withDefaults(), bus: d.Bus, store: d.Store, log: d.Log, drain: d.Drain,
 		metrics: m, mux: http.NewServeMux(), origins: http.NewCrossOriginProtection(),
 	}
+	if s.tokens, err = openTokens(s.cfg, d.Log); err != nil {
+		return nil, err
+	}
+	s.limits = newLimiter(s.cfg.Rate, s.cfg.Burst)
 	s.cfg.PublicURL = strings.TrimSuffix(s.cfg.PublicURL, "/")
 	s.hub = newHub(ctx, d.Bus, d.Log)
 	s.api = humago.New(s.mux, s.describe())
@@ -74,6 +81,7 @@ func New(ctx context.Context, cfg Config, d Deps) (*Server, error) {
 	s.routeEvents()
 	s.routeOutput()
 	s.routeFleet()
+	s.routeFront()
 	return s, nil
 }
 
@@ -87,17 +95,45 @@ func (s *Server) describe() huma.Config {
 	c.Info.Description = "Distributed, incremental video encoding. Every error is an RFC 9457 problem with a stable type."
 	c.Info.License = &huma.License{Name: "Apache-2.0", Identifier: "Apache-2.0"}
 	c.DocsPath, c.SchemasPath, c.CreateHooks = "", "", nil
+	c.Components.SecuritySchemes = map[string]*huma.SecurityScheme{bearer: {
+		Type: "http", Scheme: "bearer", Description: "A token, where the server has tokens. Scopes: read, submit, which includes read, and admin.",
+	}}
 	if s.cfg.PublicURL != "" {
 		c.Servers = []*huma.Server{{URL: s.cfg.PublicURL}}
 	}
 	return c
 }
 
-// register adds an operation whose errors become problems. Where the handler's
+// bearer names the way of showing a token in the OpenAPI document.
+const bearer = "token"
+
+// routeFront puts health and metrics beside the API. Whether it lives everybody may
+// know; metrics are for admins.
+func (s *Server) routeFront() {
+	if s.cfg.Front == nil {
+		return
+	}
+	s.mux.Handle("GET /livez", s.cfg.Front)
+	s.mux.Handle("GET /readyz", s.cfg.Front)
+	s.mux.HandleFunc("GET /metrics", func(w http.ResponseWriter, r *http.Request) {
+		switch who, known := r.Context().Value(caller{}).(auth.Principal); {
+		case !known:
+			writeProblem(w, http.StatusUnauthorized, "")
+		case !who.May(auth.Admin):
+			writeProblem(w, http.StatusForbidden, "this needs the scope admin")
+		default:
+			s.cfg.Front.ServeHTTP(w, r)
+		}
+	})
+}
+
+// register adds an operation for those who have a scope, whose errors become problems. Where the handler's
 // error is nobody's fault but ours, it is logged here and not told in full.
-func register[I, O any](s *Server, op huma.Operation, handle func(context.Context, *I) (*O, error)) {
+func register[I, O any](s *Server, scope auth.Scope, op huma.Operation, handle func(context.Context, *I) (*O, error)) {
 	op.MaxBodyBytes = s.cfg.MaxBody
-	op.Errors = append(op.Errors, http.StatusInternalServerError, http.StatusServiceUnavailable)
+	op.Middlewares = append(op.Middlewares, s.needs(scope))
+	op.Security = []map[string][]string{{bearer: {string(scope)}}}
+	op.Errors = append(op.Errors, http.StatusUnauthorized, http.StatusForbidden, http.StatusTooManyRequests, http.StatusInternalServerError, http.StatusServiceUnavailable)
 	huma.Register(s.api, op, func(ctx context.Context, in *I) (*O, error) {
 		out, err := handle(ctx, in)
 		if err != nil {

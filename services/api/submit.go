@@ -20,9 +20,11 @@ import (
 	"github.com/oklog/ulid/v2"
 	"go.uber.org/zap"
 
+	"github.com/reweave/reweave/pkg/auth"
 	"github.com/reweave/reweave/pkg/fault"
 	"github.com/reweave/reweave/pkg/faultpoint"
 	"github.com/reweave/reweave/pkg/job"
+	"github.com/reweave/reweave/pkg/store"
 )
 
 func (s *Server) submit(ctx context.Context, in *submitInput) (*submitOutput, error) {
@@ -33,16 +35,26 @@ func (s *Server) submit(ctx context.Context, in *submitInput) (*submitOutput, er
 	if spec, err = s.check(ctx, spec); err != nil {
 		return nil, err
 	}
-	now := time.Now().UTC()
+	spec, secret := spec.TakeSecret() // before the job is kept anywhere
+	now, tenant := time.Now().UTC(), callerOf(ctx).Tenant
+	key := in.Key
+	if key != "" && tenant != "" { // two tenants may choose the same one
+		key = tenant + "\x00" + key
+	}
 	j, created, err := s.bus.CreateJob(ctx, job.Job{
-		ID: ulid.Make().String(), State: job.Queued, Spec: spec, Created: now, Updated: now,
-	}, in.Key)
+		ID: ulid.Make().String(), State: job.Queued, Tenant: tenant, Spec: spec, Created: now, Updated: now,
+	}, key)
 	if err != nil {
 		return nil, fmt.Errorf("create job: %w", err)
 	}
 	if !created && !reflect.DeepEqual(j.Spec, spec) {
 		return nil, statusError(http.StatusUnprocessableEntity, "idempotency-mismatch",
 			"this Idempotency-Key made another job before", "use a new key for a new job")
+	}
+	if secret != "" && !j.State.Final() {
+		if err := s.bus.PutSecret(ctx, j.ID, secret); err != nil {
+			return nil, fmt.Errorf("submit job: %w", err)
+		}
 	}
 	// The message goes out again for a job that still waits: whoever created it may
 	// have died before. A second one is refused or does nothing.
@@ -104,13 +116,16 @@ func (s *Server) check(ctx context.Context, spec job.Spec) (job.Spec, error) {
 		return spec, err
 	}
 	var also []job.SourceKind
-	if s.cfg.LocalPaths {
+	if s.cfg.LocalPaths && callerOf(ctx).May(auth.Admin) {
 		also = append(also, job.LocalPath, job.Stdin)
 	}
 	if s.cfg.PlainHTTP {
 		also = append(also, job.PlainHTTP)
 	}
 	if err := spec.WithDefaults().Validate(available, also...); err != nil {
+		return spec, err
+	}
+	if err := s.checkWebhook(spec); err != nil {
 		return spec, err
 	}
 	if spec, err = s.findSource(ctx, spec); err != nil {
@@ -145,7 +160,7 @@ func (s *Server) findSource(ctx context.Context, spec job.Spec) (job.Spec, error
 	switch job.KindOf(spec.Source) {
 	case job.Upload:
 		id, _ := spec.UploadID()
-		for info, err := range s.store.List(ctx, "uploads/"+id+"/") {
+		for info, err := range s.store.List(ctx, store.UploadKey(callerOf(ctx).Tenant, id, "")) {
 			if err != nil {
 				return spec, fmt.Errorf("look for upload: %w", err)
 			}

@@ -15,6 +15,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/oklog/ulid/v2"
 
+	"github.com/reweave/reweave/pkg/auth"
 	"github.com/reweave/reweave/pkg/job"
 	"github.com/reweave/reweave/pkg/store"
 )
@@ -68,7 +69,10 @@ type UploadRef struct {
 	Multipart string `query:"multipart" doc:"the store's id of a multipart upload"`
 }
 
-func (r UploadRef) key() string { return store.UploadKey(r.ID, sanitise(r.Name)) }
+// key is where the upload lies; it is always below the caller's own tenant.
+func (r UploadRef) key(ctx context.Context) string {
+	return store.UploadKey(callerOf(ctx).Tenant, r.ID, sanitise(r.Name))
+}
 
 func (r UploadRef) query() string {
 	q := url.Values{"name": {r.Name}, "size": {strconv.FormatInt(r.Size, 10)}}
@@ -79,19 +83,19 @@ func (r UploadRef) query() string {
 }
 
 func (s *Server) routeUploads() {
-	register(s, huma.Operation{
+	register(s, auth.Submit, huma.Operation{
 		OperationID: "create-upload", Method: http.MethodPost, Path: "/v1/uploads",
 		DefaultStatus: http.StatusCreated, Summary: "Begin an upload", Tags: []string{"uploads"},
 		Description: "Answers presigned URLs: one to PUT the file to, or one for each part of a large file.",
 		Errors:      []int{http.StatusUnprocessableEntity},
 	}, s.createUpload)
-	register(s, huma.Operation{
+	register(s, auth.Submit, huma.Operation{
 		OperationID: "complete-upload", Method: http.MethodPost, Path: "/v1/uploads/{id}/complete",
 		Summary: "Finish an upload", Tags: []string{"uploads"},
 		Description: "Joins the parts and checks the size. May be repeated.",
 		Errors:      []int{http.StatusNotFound, http.StatusUnprocessableEntity},
 	}, s.completeUpload)
-	register(s, huma.Operation{
+	register(s, auth.Submit, huma.Operation{
 		OperationID: "delete-upload", Method: http.MethodDelete, Path: "/v1/uploads/{id}",
 		DefaultStatus: http.StatusNoContent, Summary: "Drop an upload", Tags: []string{"uploads"},
 		Errors: []int{http.StatusNotFound},
@@ -103,7 +107,7 @@ func (s *Server) createUpload(ctx context.Context, in *createUploadInput) (*uplo
 	up := upload{ID: ref.ID, Source: "upload:" + ref.ID, Name: ref.Name, Method: "single"}
 	var err error
 	if in.Body.Size <= singleLimit {
-		if up.URL, err = s.store.PresignPut(ctx, ref.key(), s.cfg.UploadTTL); err != nil {
+		if up.URL, err = s.store.PresignPut(ctx, ref.key(ctx), s.cfg.UploadTTL); err != nil {
 			return nil, fmt.Errorf("presign upload: %w", err)
 		}
 	} else if err = s.createMultipart(ctx, &ref, &up); err != nil {
@@ -116,12 +120,12 @@ func (s *Server) createUpload(ctx context.Context, in *createUploadInput) (*uplo
 
 func (s *Server) createMultipart(ctx context.Context, ref *UploadRef, up *upload) (err error) {
 	up.Method, up.PartSize = "multipart", partSize(ref.Size)
-	if ref.Multipart, err = s.store.CreateMultipart(ctx, ref.key()); err != nil {
+	if ref.Multipart, err = s.store.CreateMultipart(ctx, ref.key(ctx)); err != nil {
 		return fmt.Errorf("begin multipart upload: %w", err)
 	}
 	up.Parts = make([]part, (ref.Size+up.PartSize-1)/up.PartSize)
 	for i := range up.Parts {
-		u, err := s.store.PresignPart(ctx, ref.key(), ref.Multipart, i+1, s.cfg.UploadTTL)
+		u, err := s.store.PresignPart(ctx, ref.key(ctx), ref.Multipart, i+1, s.cfg.UploadTTL)
 		if err != nil {
 			return fmt.Errorf("presign part %d: %w", i+1, err)
 		}
@@ -155,7 +159,7 @@ func (s *Server) completeUpload(ctx context.Context, in *completeUploadInput) (*
 	if err := in.check(); err != nil {
 		return nil, err
 	}
-	info, err := s.store.Stat(ctx, in.key())
+	info, err := s.store.Stat(ctx, in.key(ctx))
 	// What is there already was completed by a request whose answer got lost.
 	if errors.Is(err, store.ErrNotFound) && in.Multipart != "" {
 		var etags []string
@@ -165,8 +169,8 @@ func (s *Server) completeUpload(ctx context.Context, in *completeUploadInput) (*
 		if len(etags) == 0 {
 			return nil, statusError(http.StatusUnprocessableEntity, "missing-etags", "a multipart upload needs its parts' ETags", "send them as etags, in order")
 		}
-		if err = s.store.CompleteMultipart(ctx, in.key(), in.Multipart, etags); err == nil {
-			info, err = s.store.Stat(ctx, in.key())
+		if err = s.store.CompleteMultipart(ctx, in.key(ctx), in.Multipart, etags); err == nil {
+			info, err = s.store.Stat(ctx, in.key(ctx))
 		}
 	}
 	switch {
@@ -179,7 +183,7 @@ func (s *Server) completeUpload(ctx context.Context, in *completeUploadInput) (*
 			fmt.Sprintf("upload %s has %d bytes, not %d", in.ID, info.Size, in.Size), "send it again")
 	}
 	return &completedUploadOutput{Body: completedUpload{
-		Source: "upload:" + in.ID, Name: path.Base(in.key()), Size: info.Size,
+		Source: "upload:" + in.ID, Name: path.Base(in.key(ctx)), Size: info.Size,
 	}}, nil
 }
 
@@ -190,12 +194,12 @@ func (s *Server) deleteUpload(ctx context.Context, in *UploadRef) (*noOutput, er
 		return nil, err
 	}
 	if in.Multipart != "" {
-		if err := s.store.AbortMultipart(ctx, in.key(), in.Multipart); err != nil && !errors.Is(err, store.ErrNotFound) {
+		if err := s.store.AbortMultipart(ctx, in.key(ctx), in.Multipart); err != nil && !errors.Is(err, store.ErrNotFound) {
 			return nil, fmt.Errorf("abort multipart upload: %w", err)
 		}
 	}
 	var keys []string
-	for info, err := range s.store.List(ctx, "uploads/"+in.ID+"/") {
+	for info, err := range s.store.List(ctx, store.UploadKey(callerOf(ctx).Tenant, in.ID, "")) {
 		if err != nil {
 			return nil, fmt.Errorf("list upload: %w", err)
 		}

@@ -75,6 +75,9 @@ func Run(ctx context.Context, cfg Config, env boot.Env) error {
 	if err != nil {
 		return err
 	}
+	if err := boot.TellSandbox(env, tool.Sandbox()); err != nil {
+		return err
+	}
 	if cfg.Slots == 0 {
 		cfg.Slots = runtime.GOMAXPROCS(0) // which heeds a container's limit
 	}

@@ -116,6 +116,8 @@ func (w *work) write(ctx context.Context, out string) error {
 	}
 	defer pw.Close()
 	cmd := w.tool.Command(ctx, mux.Args(w.plan, w.job.Spec.Container, files, w.tool.MovieTimescale())...)
+	cmd.Reads(files.Reads()...)
+	cmd.Writes(filepath.Dir(out))
 	cmd.GiveStdin(r)
 	if err := cmd.Start(); err != nil {
 		return err

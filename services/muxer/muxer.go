@@ -59,6 +59,9 @@ func Run(ctx context.Context, cfg Config, env boot.Env) error {
 	if err != nil {
 		return err
 	}
+	if err := boot.TellSandbox(env, tool.Sandbox()); err != nil {
+		return err
+	}
 	scratch, err := worker.OpenScratch(cfg.Scratch)
 	if err != nil {
 		return err

@@ -62,7 +62,7 @@ func (s *service) split(ctx context.Context, id string, again bool) error {
 	}
 	defer remove()
 	w := &work{service: s, job: j, again: again, dir: dir, window: j.Window}
-	if w.src, err = s.open.Open(ctx, j.Spec, dir); err != nil {
+	if w.src, err = s.open.Open(ctx, j, dir); err != nil {
 		return err
 	}
 	defer w.src.Close()

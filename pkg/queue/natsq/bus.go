@@ -29,7 +29,7 @@ type Bus struct {
 	consumers map[string]jetstream.Consumer // by durable name
 
 	// pulls count the pulls of each kind of work, for the share of the low class.
-	splitPulls, muxPulls, taskPulls atomic.Uint64
+	splitPulls, muxPulls, taskPulls, hookPulls atomic.Uint64
 
 	stop        context.CancelFunc
 	reconnected chan struct{}

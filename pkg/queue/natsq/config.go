@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"regexp"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -17,9 +18,13 @@ type Config struct {
 	CA       string        `envconfig:"NATS_CA" desc:"PEM file with the certificates that sign the server's"`
 	Cert     string        `envconfig:"NATS_CERT" desc:"PEM file with the client certificate"`
 	Key      string        `envconfig:"NATS_KEY" desc:"PEM file with the key of the client certificate"`
+	Inbox    string        `envconfig:"NATS_INBOX" default:"_INBOX" desc:"what the subjects begin with on which answers come; a prefix of its own keeps others from reading them"`
+	Existing bool          `envconfig:"NATS_EXISTING" default:"false" desc:"use the streams and buckets that another service makes, for one that has no right to make any"`
 	Replicas int           `envconfig:"NATS_REPLICAS" default:"1" desc:"how many servers of a NATS cluster keep each stream: 1, 3 or 5"`
 	AckWait  time.Duration `envconfig:"NATS_ACK_WAIT" default:"30s" desc:"how long a worker may stay silent before its work goes to another"`
 }
+
+var inboxForm = regexp.MustCompile(`^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$`)
 
 // Validate reports everything that is wrong with c, in one joined error whose
 // parts name the variables.
@@ -37,6 +42,9 @@ func (c Config) Validate() error {
 	}
 	if c.Replicas != 1 && c.Replicas != 3 && c.Replicas != 5 {
 		errs = append(errs, errors.New("REWEAVE_NATS_REPLICAS: must be 1, 3 or 5"))
+	}
+	if !inboxForm.MatchString(c.Inbox) {
+		errs = append(errs, errors.New("REWEAVE_NATS_INBOX: must be letters, digits, _ and -, with full stops between"))
 	}
 	if c.AckWait < time.Second {
 		errs = append(errs, errors.New("REWEAVE_NATS_ACK_WAIT: must be at least 1s"))
@@ -79,6 +87,9 @@ func (c Config) options(log *zap.Logger) []nats.Option {
 			}
 			log.Warn("NATS reports an error", zap.String("subject", subject), zap.Error(err))
 		}),
+	}
+	if c.Inbox != "" {
+		opts = append(opts, nats.CustomInboxPrefix(c.Inbox))
 	}
 	if c.Creds != "" {
 		opts = append(opts, nats.UserCredentials(c.Creds))

@@ -31,6 +31,7 @@ func (b *Bus) PublishEvent(ctx context.Context, j job.Job, eventType string) err
 		return fmt.Errorf("encode event %s: %w", id, err)
 	}
 	_, err = b.offer(ctx, "evt."+id, data, jetstream.WithMsgID(id))
+	b.poke("poke.evt")
 	return wrap(err, "publish event %s", id)
 }
 

@@ -30,6 +30,10 @@ func newLease(b *Bus, m jetstream.Msg) (*Lease, error) {
 	}
 	l := &Lease{bus: b, msg: m, delivered: int(meta.NumDelivered)} //nolint:gosec // a count
 	parts := strings.Split(m.Subject(), ".")
+	if parts[0] == "evt" {
+		l.job = parts[1]
+		return l, nil
+	}
 	if parts[0] != "seg" {
 		l.job = parts[len(parts)-1]
 		return l, nil
@@ -43,6 +47,9 @@ func newLease(b *Bus, m jetstream.Msg) (*Lease, error) {
 
 // JobID is the job that the message is about.
 func (l *Lease) JobID() string { return l.job }
+
+// Data is the message itself.
+func (l *Lease) Data() []byte { return l.msg.Data() }
 
 // Task is the task to do; the zero Task for a split or a mux.
 func (l *Lease) Task() queue.Task { return l.task }

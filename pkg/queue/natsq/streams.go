@@ -25,6 +25,7 @@ const (
 	attemptsKept = 64
 	eventAge     = 30 * 24 * time.Hour
 	requestAge   = 7 * 24 * time.Hour
+	secretAge    = 90 * 24 * time.Hour
 	workerAge    = 60 * time.Second
 )
 
@@ -86,9 +87,9 @@ func (b *Bus) trySetup(ctx context.Context) error {
 	defer cancel()
 	streams := map[string]jetstream.Stream{}
 	for _, cfg := range streamConfigs(b.cfg.Replicas) {
-		s, err := b.js.CreateOrUpdateStream(ctx, cfg)
+		s, err := b.stream(ctx, cfg)
 		if err != nil {
-			return fmt.Errorf("create stream %s: %w", cfg.Name, err)
+			return err
 		}
 		streams[cfg.Name] = s
 	}
@@ -102,6 +103,16 @@ func (b *Bus) trySetup(ctx context.Context) error {
 	b.streams = streams
 	b.jobs, b.requests, b.workers, b.encoders = kvs[0], kvs[1], kvs[2], kvs[3]
 	return nil
+}
+
+// stream makes a stream as it is to be, or finds it where others make it.
+func (b *Bus) stream(ctx context.Context, cfg jetstream.StreamConfig) (jetstream.Stream, error) {
+	if b.cfg.Existing {
+		s, err := b.js.Stream(ctx, cfg.Name)
+		return s, wrap(err, "find stream %s", cfg.Name)
+	}
+	s, err := b.js.CreateOrUpdateStream(ctx, cfg)
+	return s, wrap(err, "create stream %s", cfg.Name)
 }
 
 // bucketConfig returns the stream that a bucket is (NATS ADR-8). The client would
@@ -118,9 +129,12 @@ func (b *Bus) buckets(ctx context.Context) ([]jetstream.KeyValue, error) {
 	for _, c := range []struct {
 		name string
 		age  time.Duration
-	}{{"jobs", 0}, {"requests", requestAge}, {"workers", workerAge}, {"encoders", 0}} {
-		if _, err := b.js.CreateOrUpdateStream(ctx, bucketConfig(c.name, c.age, b.cfg.Replicas)); err != nil {
-			return nil, fmt.Errorf("create bucket %s: %w", c.name, err)
+	}{{"jobs", 0}, {"requests", requestAge}, {"workers", workerAge}, {"encoders", 0}, {secretsBucket, secretAge}} {
+		if c.name == secretsBucket && b.cfg.Existing {
+			continue // it is for those alone who make it
+		}
+		if _, err := b.stream(ctx, bucketConfig(c.name, c.age, b.cfg.Replicas)); err != nil {
+			return nil, err
 		}
 		kv, err := b.js.KeyValue(ctx, c.name)
 		if err != nil {

@@ -24,6 +24,9 @@ func (s *Store) Get(ctx context.Context, key string) (io.ReadCloser, store.Info,
 	return &reader{s: s, ctx: ctx, key: key, etag: info.ETag, body: body, end: info.Size}, s.info(key, info), nil
 }
 
+// Bucket is the bucket that the store keeps its objects in.
+func (s *Store) Bucket() string { return s.bucket }
+
 // GetFrom opens an object of any bucket that the same credentials reach.
 func (s *Store) GetFrom(ctx context.Context, bucket, key string) (io.ReadCloser, error) {
 	other := *s

@@ -8,19 +8,25 @@ import (
 	"github.com/reweave/reweave/pkg/fault"
 )
 
-// checkAddress refuses what is no address, and what others could reach.
-func checkAddress(flag, addr string, open bool) error {
+// checkAddress refuses what is no address.
+func checkAddress(flag, addr string) error {
 	if addr == "" {
 		return nil
 	}
 	if _, _, err := net.SplitHostPort(addr); err != nil {
 		return fault.Userf("bad-address", flag, fmt.Sprintf("%q is no address", addr), "give HOST:PORT, such as 127.0.0.1:8080")
 	}
-	if open || loopback(addr) {
+	return nil
+}
+
+// checkExposed refuses an address of the API that others reach while it asks nobody who
+// they are.
+func checkExposed(addr, tokens string) error {
+	if tokens != "" || loopback(addr) {
 		return nil
 	}
-	return fault.Userf("insecure-address", flag, addr+" can be reached by others, and the API doesn't ask who they are yet",
-		"use 127.0.0.1:PORT, or add --insecure-listen where the network is yours alone")
+	return fault.Userf("insecure-address", "--listen", addr+" can be reached by others, and without tokens the API asks nobody who they are",
+		"make a token with reweave token new and name the file in REWEAVE_API_TOKENS, or use 127.0.0.1:PORT")
 }
 
 // loopback reports whether only this machine reaches the address.

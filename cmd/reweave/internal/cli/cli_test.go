@@ -54,7 +54,7 @@ var mistakes = []struct {
 	{"crf and qp", "encode in.mov -o x.mp4 --crf 20 --qp 20", "--crf: crf and qp exclude each other (give one of them)"},
 	{"qp out of range", "encode in.mov -o x.mp4 --qp 52", "--qp: qp 52 is out of range for libx264 (use 0 to 51)"},
 	{"crf of rav1e", "encode in.mov -o x.mp4 --codec librav1e --crf 0", "--crf: librav1e has no crf (use qp)"},
-	{"ivf without AV1", "encode in.mov -o x.ivf", "--container: ivf holds AV1 only, not what libx264 makes (use libsvtav1 or librav1e, or another container)"},
+	{"ivf without AV1", "encode in.mov -o x.ivf", "--output: ivf holds AV1 only, not what libx264 makes (use libsvtav1 or librav1e, or another container)"},
 	{"audio in ivf", "encode in.mov -o x.ivf --codec librav1e --audio aac", "--audio: ivf holds no audio"},
 	{"keyints", "encode in.mov -o x.mp4 --keyint 10 --min-keyint 20", "--min-keyint: min_keyint 20 is more than keyint 10"},
 	{"chunk lengths", "encode in.mov -o x.mp4 --chunk-min 1m --chunk-max 9.5", "--chunk-max: chunk_max 9.5 s is less than chunk_min 60 s"},

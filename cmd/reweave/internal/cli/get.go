@@ -55,7 +55,7 @@ func (a *app) workersCommand() *cobra.Command {
 		Short: "List the encoders of a server, and what each does",
 		Args:  takes(),
 		RunE: a.does(func(ctx context.Context, _ *cobra.Command, _ []string) error {
-			workers, err := client.New(url, nil).Workers(ctx)
+			workers, err := a.client(url).Workers(ctx)
 			if err != nil {
 				return err
 			}

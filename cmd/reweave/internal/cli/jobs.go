@@ -11,7 +11,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/reweave/reweave/cmd/reweave/internal/progress"
-	"github.com/reweave/reweave/pkg/client"
 	"github.com/reweave/reweave/pkg/fault"
 	"github.com/reweave/reweave/pkg/job"
 )
@@ -37,7 +36,7 @@ func (a *app) listCommand() *cobra.Command {
 		Short: "List the jobs of a server, the newest first",
 		Args:  takes(),
 		RunE: a.does(func(ctx context.Context, _ *cobra.Command, _ []string) error {
-			jobs, err := client.New(url, nil).Jobs(ctx, job.State(state), limit)
+			jobs, err := a.client(url).Jobs(ctx, job.State(state), limit)
 			if err != nil {
 				return err
 			}
@@ -79,7 +78,7 @@ func (a *app) showCommand() *cobra.Command {
 		Short: "Show all that is known of a job",
 		Args:  takes("ID"),
 		RunE: a.does(func(ctx context.Context, _ *cobra.Command, args []string) error {
-			j, err := client.New(url, nil).Job(ctx, args[0])
+			j, err := a.client(url).Job(ctx, args[0])
 			if err != nil {
 				return err
 			}
@@ -150,7 +149,7 @@ func (a *app) cancelCommand() *cobra.Command {
 		Short: "Cancel a job; its encoded chunks are kept",
 		Args:  takes("ID"),
 		RunE: a.does(func(ctx context.Context, _ *cobra.Command, args []string) error {
-			j, err := client.New(url, nil).Cancel(ctx, args[0])
+			j, err := a.client(url).Cancel(ctx, args[0])
 			if err != nil {
 				return err
 			}

@@ -20,7 +20,7 @@ import (
 // onServer has the job done by a server, and cancels it there when the run is
 // interrupted. A server that shares this machine's files is not sent them.
 func (e *encoding) onServer(ctx context.Context, url string, sharesFiles bool) error {
-	cl := client.New(url, nil)
+	cl := e.client(url)
 	src, err := sourceFor(ctx, cl, e.input, sharesFiles, e.show)
 	if err != nil {
 		return err

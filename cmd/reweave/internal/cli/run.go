@@ -26,6 +26,10 @@ type app struct {
 	stdout, stderr io.Writer
 	// server is the URL that the environment names, "" for none.
 	server string
+	// token is what servers are shown, "" for none; tokenFile names a file with it.
+	token, tokenFile string
+	// hookSecret signs the events that webhooks are sent.
+	hookSecret string
 	// parsed is set once the flags were understood: errors before that are about the
 	// command line itself.
 	parsed bool
@@ -36,7 +40,7 @@ type app struct {
 // Run runs one command line, without the program's name, and returns the exit code.
 // When ctx ends the run is interrupted.
 func Run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	a := &app{stdin: stdin, stdout: stdout, stderr: stderr, server: takeServer()}
+	a := &app{stdin: stdin, stdout: stdout, stderr: stderr, server: take("REWEAVE_SERVER"), token: take("REWEAVE_TOKEN"), tokenFile: take("REWEAVE_TOKEN_FILE"), hookSecret: take("REWEAVE_WEBHOOK_SECRET")}
 	root := a.root()
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
@@ -77,10 +81,13 @@ hash of what it was made from, and so never encodes the same thing twice.`,
 	root.SetOut(a.stdout)
 	root.SetErr(a.stderr)
 	root.CompletionOptions.HiddenDefaultCmd = false
+	root.PersistentFlags().StringVar(&a.tokenFile, "token-file", a.tokenFile, "file with the token that a server asks for (also REWEAVE_TOKEN_FILE, or REWEAVE_TOKEN with the token itself)")
+	root.PersistentPreRunE = func(*cobra.Command, []string) error { return a.readToken() }
 	root.AddCommand(
 		a.encodeCommand(), a.serveCommand(), a.submitCommand(),
 		a.listCommand(), a.showCommand(), a.watchCommand(), a.cancelCommand(), a.getCommand(),
 		a.workersCommand(), a.versionCommand(), a.s3Command(), a.healthcheckCommand(), a.configCommand(),
+		a.tokenCommand(),
 	)
 	return root
 }
@@ -135,11 +142,11 @@ func (a *app) printf(format string, args ...any) error {
 	return nil
 }
 
-// takeServer takes the server's URL out of the environment: to the services that may
-// run in this process it is no setting of theirs, and so a typo.
-func takeServer() string {
-	const name = "REWEAVE_SERVER"
-	url := os.Getenv(name)
+// take takes a variable of the command line out of the environment: to the services that
+// may run in this process it is no setting of theirs, and so a typo, and no child of this
+// process needs it.
+func take(name string) string {
+	value := os.Getenv(name)
 	_ = os.Unsetenv(name) // it fails for malformed names only
-	return url
+	return value
 }

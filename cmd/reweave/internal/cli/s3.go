@@ -35,7 +35,7 @@ func (a *app) serveS3(ctx context.Context, listen, data string) error {
 	if data == "" {
 		return fault.Userf("usage", "s3", "there is no directory for the objects", "name one: --data DIR")
 	}
-	if err := checkAddress("--listen", listen, true); err != nil {
+	if err := checkAddress("--listen", listen); err != nil {
 		return err
 	}
 	return embed.ServeS3(ctx, listen, data, access, secret)

@@ -24,7 +24,6 @@ type serveFlags struct {
 	listen, data, metrics, nats, s3 string
 	only                            []string
 	workers                         int
-	insecure                        bool
 }
 
 func (a *app) serveCommand() *cobra.Command {
@@ -48,7 +47,6 @@ lost. It is configured by the environment, too: see docs/configuration.md.`,
 	f.StringVar(&o.metrics, "metrics-listen", "", "address of /livez, /readyz and /metrics (default: the API's)")
 	f.StringVar(&o.nats, "nats-listen", "", "open the embedded NATS server at this address")
 	f.StringVar(&o.s3, "s3-listen", "", "address of the embedded S3 server (default: a free port of 127.0.0.1)")
-	f.BoolVar(&o.insecure, "insecure-listen", false, "allow an address that others can reach, though the API asks nobody who they are")
 	complete(c, map[string][]string{"only": node.Services})
 	return c
 }
@@ -146,7 +144,7 @@ func (s *server) listen(ctx context.Context, o *serveFlags) (err error) {
 	for _, f := range []struct{ flag, addr string }{
 		{"--listen", o.listen}, {"--metrics-listen", o.metrics}, {"--nats-listen", o.nats}, {"--s3-listen", o.s3},
 	} {
-		if err := checkAddress(f.flag, f.addr, o.insecure || f.flag != "--listen"); err != nil {
+		if err := checkAddress(f.flag, f.addr); err != nil {
 			return err
 		}
 	}
@@ -160,6 +158,9 @@ func (s *server) listen(ctx context.Context, o *serveFlags) (err error) {
 	case !hasAPI && health == "":
 		flag, health = "--listen", o.listen
 	case hasAPI:
+		if err := checkExposed(o.listen, cfg.API.Tokens); err != nil {
+			return err
+		}
 		if cfg.API.Listener, err = listen(ctx, "--listen", o.listen); err != nil {
 			return err
 		}
@@ -168,7 +169,7 @@ func (s *server) listen(ctx context.Context, o *serveFlags) (err error) {
 		}
 	}
 	if health == "" {
-		s.options.Front = s.health
+		cfg.API.Front = s.health
 		return nil
 	}
 	return s.serveHealth(ctx, flag, health)

@@ -91,6 +91,10 @@ func check(spec job.Spec, available map[string][]string, flagOf func(field strin
 // flagOf returns the flag that sets a field of a Spec, such as --min-keyint for
 // video.min_keyint.
 func flagOf(field string) string {
+	if field == "webhook.secret" {
+		return "REWEAVE_WEBHOOK_SECRET"
+	}
+	field = strings.TrimSuffix(field, ".url")
 	return "--" + strings.ReplaceAll(strings.TrimPrefix(field, "video."), "_", "-")
 }
 

@@ -15,6 +15,7 @@ import (
 type submitFlags struct {
 	settings
 	server, class, key string
+	webhook            string
 	wait               bool
 }
 
@@ -36,6 +37,7 @@ With --wait it follows the job to its end. See also watch, get and cancel.`,
 	f.StringVar(&o.spec.Container, "container", "", "container of the deliverable: mp4, mov, mkv or ivf (default mp4)")
 	f.StringVar(&o.class, "class", "", "priority: high, normal or low (default normal)")
 	f.StringVar(&o.key, "idempotency-key", "", "submitting again with the same key makes no second job")
+	f.StringVar(&o.webhook, "webhook", "", "URL that is told of the job's end; REWEAVE_WEBHOOK_SECRET, where it is set, signs what is sent")
 	f.BoolVar(&o.wait, "wait", false, "wait for the job's end, and show its progress")
 	complete(c, map[string][]string{"container": deliverable.Containers, "class": {"high", "normal", "low"}})
 	return c
@@ -49,12 +51,15 @@ func (a *app) submit(ctx context.Context, c *cobra.Command, arg string, o *submi
 	defer in.close()
 	spec := o.wanted(c.Flags())
 	spec.Class, spec.Name = job.Class(o.class), in.name
+	if o.webhook != "" {
+		spec.Webhook = &job.Webhook{URL: o.webhook, Secret: job.Secret(a.hookSecret)}
+	}
 	if err := check(spec, nil, flagOf); err != nil {
 		return err
 	}
 	show := a.reporter(false, false)
 	defer show.Close()
-	cl := client.New(o.server, nil)
+	cl := a.client(o.server)
 	if spec.Source, err = sourceFor(ctx, cl, in, false, show); err != nil {
 		return err
 	}
@@ -78,7 +83,7 @@ func (a *app) watchCommand() *cobra.Command {
 		RunE: a.does(func(ctx context.Context, _ *cobra.Command, args []string) error {
 			show := a.reporter(false, false)
 			defer show.Close()
-			j, err := watch(ctx, client.New(url, nil), args[0], show)
+			j, err := watch(ctx, a.client(url), args[0], show)
 			show.Close()
 			if err != nil {
 				return err
@@ -117,7 +122,7 @@ func (a *app) getCommand() *cobra.Command {
 		Short: "Fetch the deliverable of a job that is done",
 		Args:  takes("ID"),
 		RunE: a.does(func(ctx context.Context, _ *cobra.Command, args []string) error {
-			return a.get(ctx, client.New(url, nil), args[0], output, force)
+			return a.get(ctx, a.client(url), args[0], output, force)
 		}),
 	}
 	a.serverFlag(c, &url)

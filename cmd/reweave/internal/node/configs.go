@@ -88,6 +88,9 @@ const tail = `
 | variable | default | meaning |
 |---|---|---|
 | ` + "`REWEAVE_SERVER`" + ` | | URL of the server that ` + "`reweave`" + ` commands use, as ` + "`--server`" + ` does |
+| ` + "`REWEAVE_TOKEN`" + ` | | token that the server is shown; there is no flag for it, as others could read that in the list of processes |
+| ` + "`REWEAVE_TOKEN_FILE`" + ` | | file with that token, as ` + "`--token-file`" + ` names it |
+| ` + "`REWEAVE_WEBHOOK_SECRET`" + ` | | secret that signs what ` + "`reweave submit --webhook`" + ` has sent: ` + "`whsec_`" + ` and 24 to 64 bytes in base 64 |
 `
 
 func table(b *strings.Builder, vars []boot.Variable) {

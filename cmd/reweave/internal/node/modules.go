@@ -12,6 +12,7 @@ import (
 	"github.com/reweave/reweave/pkg/fault"
 	"github.com/reweave/reweave/pkg/queue/natsq"
 	"github.com/reweave/reweave/pkg/store/s3store"
+	"github.com/reweave/reweave/services/api"
 	"github.com/reweave/reweave/services/encoder"
 	"github.com/reweave/reweave/services/muxer"
 	"github.com/reweave/reweave/services/splitter"
@@ -33,7 +34,7 @@ var modules = map[string]module{
 	"servers":  {start: startServers},
 	"bus":      {needs: []string{"servers"}, start: startBus},
 	"store":    {needs: []string{"servers"}, start: startStore},
-	"api":      {needs: []string{"bus", "store"}, start: service("api", runAPI, func(n *Node) apiConfig { return apiConfig{n.o.Configs.API, n.o.Front} })},
+	"api":      {needs: []string{"bus", "store"}, start: service("api", api.Run, func(n *Node) api.Config { return n.o.Configs.API })},
 	"splitter": {needs: []string{"bus", "store"}, start: service("splitter", splitter.Run, func(n *Node) splitter.Config { return n.o.Configs.Splitter })},
 	"encoder":  {needs: []string{"bus", "store"}, start: service("encoder", encoder.Run, func(n *Node) encoder.Config { return n.o.Configs.Encoder })},
 	"muxer":    {needs: []string{"bus", "store"}, start: service("muxer", muxer.Run, func(n *Node) muxer.Config { return n.o.Configs.Muxer })},

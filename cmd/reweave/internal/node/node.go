@@ -13,7 +13,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/http"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -45,8 +44,6 @@ type Options struct {
 	Metrics prometheus.Registerer
 	// Health is told what does not work yet, or any more. It may be nil.
 	Health Health
-	// Front, where it is set, answers /livez, /readyz and /metrics beside the api.
-	Front http.Handler
 	// DrainTime is how long the services may finish what they hold when the work is
 	// over; without it they stop at once.
 	DrainTime time.Duration
@@ -129,6 +126,9 @@ func (n *Node) URL() string {
 	l := n.o.Configs.API.Listener
 	if l == nil {
 		return ""
+	}
+	if n.o.Configs.API.TLSCert != "" {
+		return "https://" + reachable(l.Addr())
 	}
 	return "http://" + reachable(l.Addr())
 }

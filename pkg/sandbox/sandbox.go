@@ -1,0 +1,86 @@
+// Package sandbox starts children that read what strangers sent, and so must be expected
+// to do what strangers want. Such a child reaches only the files that it is given and no
+// network, and what it may use up is bounded.
+//
+// On Linux, Landlock restricts its files and signals, a seccomp filter takes every kind
+// of socket from it (a network namespace of its own does where there is no seccomp), and
+// resource limits bound its CPU time, files and memory dumps. None of these needs
+// privileges, and each is used where the kernel has it: [Box] tells which are in force.
+//
+// The restrictions are put on one thread of this process, which then forks the child and
+// waits for its end; so they cost no process in between. A thread that has them never
+// runs anything else, and ends with the child.
+package sandbox
+
+import (
+	"context"
+	"fmt"
+	"os/exec"
+	"time"
+)
+
+// Rules are what one child may do beyond running.
+type Rules struct {
+	// Read are the files and directories that it may read, Write the directories in
+	// which it may read, make, change and delete files.
+	Read, Write []string
+	// FileSize bounds each file that it writes, in bytes; 0 means that it writes none.
+	FileSize uint64
+	// CPU bounds its CPU time; 0 stands for [DefaultCPU].
+	CPU time.Duration
+}
+
+// DefaultCPU is more CPU time than the slowest encode of a chunk takes.
+const DefaultCPU = 72 * time.Hour
+
+// openFiles bounds the files that a child has open.
+const openFiles = 1024
+
+// Box is what is in force for the children of one program. Its zero value restricts
+// nothing but resources.
+type Box struct {
+	// Program is the absolute path of the program.
+	Program string
+	// Files names what restricts files and signals, Network what keeps the child off the
+	// network, Limits what bounds its use of resources; "" stands for nothing.
+	Files, Network, Limits string
+	// Lacks says why something is not in force, "" when all is.
+	Lacks string
+
+	system []grant
+}
+
+// Full reports whether everything is in force.
+func (b Box) Full() bool { return b.Files != "" && b.Network != "" && b.Limits != "" }
+
+// Try finds out what can be in force for a program, by running it with an argument, such
+// as "-version", that has it do nothing and end well.
+func Try(ctx context.Context, program, arg string) Box {
+	var why string
+	for _, b := range available(program) {
+		err := b.try(ctx, arg)
+		if err == nil {
+			b.Lacks = join(why, b.Lacks)
+			return b
+		}
+		why = join(why, fmt.Sprintf("%s does not run with %s: %v", program, join(b.Files, b.Network), err))
+	}
+	return Box{Program: program, Lacks: why}
+}
+
+func (b Box) try(ctx context.Context, arg string) error {
+	cmd := exec.CommandContext(ctx, b.Program, arg)
+	ended, err := b.Start(cmd, Rules{})
+	if err != nil {
+		return err
+	}
+	defer ended()
+	return cmd.Wait()
+}
+
+func join(a, b string) string {
+	if a == "" || b == "" {
+		return a + b
+	}
+	return a + "; " + b
+}

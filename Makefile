@@ -73,8 +73,8 @@ fmt: $(LINT) ## format all Go files
 
 .PHONY: tidy
 tidy: ## bring every go.mod and go.sum, and go.work.sum, up to date
-	for m in $(MODULES); do (cd "$$m" && GOWORK=off $(GO) mod tidy); done
 	$(GO) work sync
+	for m in $(MODULES); do (cd "$$m" && GOWORK=off $(GO) mod tidy); done
 
 .PHONY: tidy-check
 tidy-check: ## check each module by itself, as the images build it: tidy, and sound

@@ -222,7 +222,7 @@ func TestWebhooksReachPublicAddressesAlone(t *testing.T) {
 	r := runOn(t.Context(), t, testenv.Start(t), api.Config{}, log.logger())
 	r.end(t, &job.Webhook{URL: inside.URL, Secret: hookSecret})
 	testenv.Await(t, patience, "the event to be given up", func() bool { return log.has("give up on a webhook") })
-	if !log.has("this address is not public") {
+	if !log.has("it is not at a public address") {
 		t.Errorf("the log: %s", log.String())
 	}
 }

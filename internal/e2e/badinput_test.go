@@ -67,6 +67,7 @@ func TestMistakesAreToldInOneLine(t *testing.T) {
 }
 
 func (m mistake) run(t *testing.T) {
+	t.Helper()
 	dir := openDir(t)
 	if m.input == nil {
 		m.input = film("mkv", "")
@@ -129,7 +130,7 @@ func (m mistake) leftovers(t *testing.T, dir, in string) {
 // openDir is a directory that other users can reach, too.
 func openDir(t *testing.T) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "reweave-e2e-*")
+	dir, err := os.MkdirTemp("", "reweave-e2e-*") //nolint:usetesting // t.TempDir lies below one that is the user's alone
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -163,8 +164,10 @@ func put(t *testing.T, dir, name string, data []byte) string {
 func film(ext, args string) func(t *testing.T, dir string) string {
 	return func(t *testing.T, dir string) string {
 		t.Helper()
-		path := testenv.Media(t, "in."+ext, append([]string{"-f", "lavfi", "-i", film25, "-f", "lavfi", "-i", "sine=d=4",
-			"-c:v", "libx264", "-preset", "superfast", "-qp", "10", "-g", "12", "-pix_fmt", "yuv420p", "-c:a", "aac"}, strings.Fields(args)...)...)
+		path := testenv.Media(t, "in."+ext, append([]string{
+			"-f", "lavfi", "-i", film25, "-f", "lavfi", "-i", "sine=d=4",
+			"-c:v", "libx264", "-preset", "superfast", "-qp", "10", "-g", "12", "-pix_fmt", "yuv420p", "-c:a", "aac",
+		}, strings.Fields(args)...)...)
 		data, err := os.ReadFile(path)
 		if err != nil {
 			t.Fatal(err)

@@ -43,6 +43,7 @@ func TestLosslessFramesAreTheSources(t *testing.T) {
 }
 
 func (tc losslessCase) run(t *testing.T, c *e2e.Cluster) {
+	t.Helper()
 	src := tc.create(t)
 	want := tc.source.frames(t, src)
 	if len(want) != tc.frames {

@@ -93,7 +93,7 @@ func TestPlaylistsGetNothing(t *testing.T) {
 			for _, in := range []ffmpeg.Input{{Path: path, Name: file}, {Name: file}} {
 				src, err := tool.Probe(t.Context(), in, []byte(text))
 				e, ok := errors.AsType[*fault.Error](err)
-				if !ok || e.Class != fault.User || e.Type != "unsupported-container" && e.Type != "not-media" {
+				if !ok || e.Class != fault.User || e.Type != "unsupported-source" && e.Type != "not-media" {
 					t.Errorf("%s as %s: %+v, %v", name, file, src, err)
 					continue
 				}

@@ -46,7 +46,7 @@ func Find(ctx context.Context) (*Tool, error) {
 		if *path, err = exec.LookPath(name); err != nil {
 			return nil, &fault.Error{
 				Class: fault.User, Type: "no-ffmpeg", Where: "PATH", Title: name + " was not found",
-				Hint: "install it, for example with: apt-get install ffmpeg", Err: err,
+				Hint: "install it, for example with: apt-get install ffmpeg",
 			}
 		}
 	}

@@ -3,6 +3,7 @@ package sandbox
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	ll "github.com/landlock-lsm/go-landlock/landlock/syscall"
 	"golang.org/x/sys/unix"
@@ -21,7 +22,7 @@ func (b Box) restrictFiles(r Rules) error {
 		return fmt.Errorf("create ruleset: %w", err)
 	}
 	defer unix.Close(set)
-	grants := b.system
+	grants := slices.Clone(b.system) // threads that start children at once share it
 	for _, path := range r.Read {
 		grants = append(grants, grant{path, mayRead})
 	}

@@ -60,6 +60,7 @@ func encode(t testing.TB, s recipe.Settings, raw []byte, change ...func(*recipe.
 	args := append(r.Input(), "-i", "pipe:0", "-map", "0:v:0")
 	args = append(append(args, r.Args(2)...), tool(t).Passthrough()...)
 	cmd := tool(t).Command(t.Context(), append(append(args, ffmpeg.ChunkFlags...), "-f", "mp4", "-y", "file:"+out)...)
+	cmd.Writes(filepath.Dir(out))
 	cmd.Stdin(bytes.NewReader(raw))
 	if err := cmd.Run(t.Context()); err != nil {
 		t.Fatal(err, cmd.Log())

@@ -64,6 +64,7 @@ func TestJoinThroughAPipe(t *testing.T) {
 		r, w := io.Pipe()
 		go func() { w.CloseWithError(join(t, w, splice.Track{Timescale: 90000}, paths, pts, end)) }()
 		cmd := tool(t).Command(t.Context(), "-f", "mp4", "-i", "pipe:0", "-c", "copy", "-f", container, "-y", out)
+		cmd.Writes(filepath.Dir(out))
 		cmd.Stdin(r)
 		if err := cmd.Run(t.Context()); err != nil || strings.Contains(cmd.Log(), "DTS") {
 			t.Fatal(err, cmd.Log())

@@ -13,6 +13,7 @@
 //	KV requests                                   7 days        idempotency key → job
 //	KV workers                                    60 s          encoders that live
 //	KV encoders                                   for ever      encoder builds ever seen
+//	KV secrets                                    90 days       secrets of webhooks, for the api alone
 //
 // Core NATS carries what may be lost: progress.<job>, cancel.<job>, and poke.>,
 // which wakes workers that wait.

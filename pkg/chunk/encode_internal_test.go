@@ -30,6 +30,7 @@ func TestDecodingDoesNotDependOnTheCPU(t *testing.T) {
 		var got [2]bytes.Buffer
 		for i, cpu := range [][]string{nil, {"-cpuflags", "0"}} {
 			cmd := tool.Command(t.Context(), append(cpu, decodeArgs(task, segment, tool.Passthrough())...)...)
+			cmd.Reads(segment)
 			cmd.Stdout(&got[i])
 			r, err := cmd.Pipe()
 			if err != nil {

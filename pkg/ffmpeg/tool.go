@@ -41,7 +41,8 @@ var asked sync.Map
 // Find looks for ffmpeg and ffprobe in PATH and asks what they are, once in a process.
 func Find(ctx context.Context) (*Tool, error) {
 	t := &Tool{}
-	for name, path := range map[string]*string{"ffmpeg": &t.ffmpeg, "ffprobe": &t.ffprobe} {
+	for i, path := range []*string{&t.ffmpeg, &t.ffprobe} {
+		name := []string{"ffmpeg", "ffprobe"}[i]
 		var err error
 		if *path, err = exec.LookPath(name); err != nil {
 			return nil, &fault.Error{

@@ -93,13 +93,14 @@ func (o *Opener) get(ctx context.Context, address string) (io.ReadCloser, error)
 	resp.Body.Close()
 	e := fault.Userf("unreadable-source", where, "the server answered "+resp.Status, "check the URL")
 	if resp.StatusCode >= 500 || resp.StatusCode == http.StatusTooManyRequests || resp.StatusCode == http.StatusRequestTimeout {
-		e.Class, e.Hint = fault.Retry, ""
+		e.Class, e.Hint = fault.Internal, ""
 	}
 	return nil, e
 }
 
 // unreachable says why there was no answer: an address that is forbidden or that nobody
-// has is the user's to mend, anything else may pass.
+// has is the user's to mend. Anything else may pass, but is not awaited for ever, as a
+// failure of class Retry would be: somebody else's server is no part of us.
 func unreachable(ctx context.Context, where string, err error) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
@@ -109,7 +110,7 @@ func unreachable(ctx context.Context, where string, err error) error {
 		told.Where = where
 		return &told
 	}
-	e := &fault.Error{Class: fault.Retry, Type: "unreadable-source", Where: where, Title: "the source can't be fetched", Err: err}
+	e := &fault.Error{Type: "unreadable-source", Where: where, Title: "the source can't be fetched", Err: err}
 	if u, ok := errors.AsType[*url.Error](err); ok {
 		e.Err = u.Err // it has the address once more, with all that is secret in it
 	}

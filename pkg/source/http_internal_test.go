@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"net/url"
 	"strings"
 	"testing"
 
@@ -58,7 +60,7 @@ func TestGuardedClientRefusesThisMachine(t *testing.T) {
 	s := server(t, func(http.ResponseWriter, *http.Request) { asked = true })
 	for _, url := range []string{s.URL + "/a.mp4", strings.Replace(s.URL, "127.0.0.1", "localhost", 1) + "/a.mp4", "http://[::1]:1/a.mp4", "http://2130706433:1/"} {
 		_, err := open(t, GuardedClient(), url)
-		if e, ok := errors.AsType[*fault.Error](err); !ok || e.Class != fault.User && e.Class != fault.Retry {
+		if e, ok := errors.AsType[*fault.Error](err); !ok || e.Class != fault.User && e.Class != fault.Internal {
 			t.Errorf("%s: %v", url, err)
 		} else if strings.Contains(url, "127.0.0.1") && (e.Type != "forbidden-address" || !strings.HasPrefix(e.Error(), url)) {
 			t.Errorf("%s: %v", url, err)
@@ -151,14 +153,13 @@ func TestHTTP(t *testing.T) {
 	}{
 		s.URL + "/empty":            {fault.User, "empty-source"},
 		s.URL + "/gone":             {fault.User, "unreadable-source"},
-		s.URL + "/busy":             {fault.Retry, "unreadable-source"},
-		s.URL + "/slower":           {fault.Retry, "unreadable-source"},
-		s.URL + "/cut":              {fault.Retry, "unreadable-source"},
-		dead.URL + "/a":             {fault.Retry, "unreadable-source"},
-		"http://nowhere.invalid/a":  {fault.User, "unreadable-source"},
+		s.URL + "/busy":             {fault.Internal, "unreadable-source"},
+		s.URL + "/slower":           {fault.Internal, "unreadable-source"},
+		s.URL + "/cut":              {fault.Internal, "unreadable-source"},
+		dead.URL + "/a":             {fault.Internal, "unreadable-source"},
 		"http://a b/":               {fault.User, "invalid-source"},
 		s.URL + "/gone?sig=hunter2": {fault.User, "unreadable-source"},
-		strings.Replace(dead.URL, "//", "//me:hunter2@", 1) + "/a?sig=hunter2": {fault.Retry, "unreadable-source"},
+		strings.Replace(dead.URL, "//", "//me:hunter2@", 1) + "/a?sig=hunter2": {fault.Internal, "unreadable-source"},
 	} {
 		_, err := open(t, client, url)
 		e, ok := errors.AsType[*fault.Error](err)
@@ -171,6 +172,18 @@ func TestHTTP(t *testing.T) {
 	}
 	if _, err := open(t, client, s.URL+"/short"); !errors.Is(err, io.ErrUnexpectedEOF) {
 		t.Errorf("a body that is cut off: %v", err)
+	}
+}
+
+func TestNameThatNobodyHas(t *testing.T) {
+	for err, want := range map[error]fault.Class{
+		&net.DNSError{Err: "no such host", Name: "nowhere", IsNotFound: true}:      fault.User,
+		&net.DNSError{Err: "server misbehaving", Name: "nowhere", IsTimeout: true}: fault.Internal,
+	} {
+		asked := &url.Error{Op: "Get", URL: "https://nowhere/a?sig=hunter2", Err: err}
+		if got := unreachable(t.Context(), "https://nowhere/a", asked); fault.Of(got) != want || strings.Contains(got.Error(), "hunter2") {
+			t.Errorf("%v: %v", err, got)
+		}
 	}
 }
 

@@ -50,6 +50,7 @@ func listPackets(ctx context.Context, tool *ffmpeg.Tool, file string) (times []i
 		return nil, tb, err
 	}
 	times, tb, err = packetTimes(r)
+	r.Close() // what is not read any more must not be waited for
 	return times, tb, errors.Join(err, cmd.Wait(ctx))
 }
 

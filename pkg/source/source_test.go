@@ -25,21 +25,21 @@ func TestStreamable(t *testing.T) {
 		file, args string
 		want       bool
 	}{
-		"mp4, index first":   {"a.mp4", x264 + " -movflags +faststart", true},
-		"mp4, index last":    {"a.mp4", x264, false},
-		"mp4, fragmented":    {"a.mp4", x264 + " -movflags +empty_moov+frag_keyframe", true},
-		"mov, index first":   {"a.mov", "-c:v prores_ks -profile:v 0 -movflags +faststart", true},
-		"mov, index last":    {"a.mov", "-c:v prores_ks -profile:v 0", false},
-		"mkv":                {"a.mkv", x264, true},
-		"webm":               {"a.webm", "-c:v libvpx-vp9 -deadline realtime -cpu-used 8", true},
-		"ts":                 {"a.ts", x264, true},
-		"y4m":                {"a.y4m", "-pix_fmt yuv420p", true},
-		"ivf":                {"a.ivf", "-c:v libvpx-vp9 -deadline realtime -cpu-used 8", true},
-		"avi":                {"a.avi", "-c:v mpeg4", false},
-		"flv":                {"a.flv", x264, false},
-		"elementary stream":  {"a.h264", x264, false},
-		"sound in a RIFF":    {"a.wav", "-vn -f lavfi -i sine=d=0.1 -map 1", false},
-		"mxf":                {"a.mxf", "-c:v mpeg2video", false},
+		"mp4, index first":  {"a.mp4", x264 + " -movflags +faststart", true},
+		"mp4, index last":   {"a.mp4", x264, false},
+		"mp4, fragmented":   {"a.mp4", x264 + " -movflags +empty_moov+frag_keyframe", true},
+		"mov, index first":  {"a.mov", "-c:v prores_ks -profile:v 0 -movflags +faststart", true},
+		"mov, index last":   {"a.mov", "-c:v prores_ks -profile:v 0", false},
+		"mkv":               {"a.mkv", x264, true},
+		"webm":              {"a.webm", "-c:v libvpx-vp9 -deadline realtime -cpu-used 8", true},
+		"ts":                {"a.ts", x264, true},
+		"y4m":               {"a.y4m", "-pix_fmt yuv420p", true},
+		"ivf":               {"a.ivf", "-c:v libvpx-vp9 -deadline realtime -cpu-used 8", true},
+		"avi":               {"a.avi", "-c:v mpeg4", false},
+		"flv":               {"a.flv", x264, false},
+		"elementary stream": {"a.h264", x264, false},
+		"sound in a RIFF":   {"a.wav", "-vn -f lavfi -i sine=d=0.1 -map 1", false},
+		"mxf":               {"a.mxf", "-c:v mpeg2video", false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			in := "-f lavfi -i " + mediatest.Video(0.2, "25")

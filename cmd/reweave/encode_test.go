@@ -77,41 +77,6 @@ func onlyChunks(t *testing.T, bucket string) {
 	}
 }
 
-// TestStoppedEncodeResumes stops an encode in its middle, in the two ways there are,
-// and runs it again.
-func TestStoppedEncodeResumes(t *testing.T) {
-	for name, c := range map[string]struct {
-		signal syscall.Signal
-		code   int
-	}{
-		"interrupted": {syscall.SIGINT, 130},
-		"killed":      {syscall.SIGKILL, -1},
-	} {
-		t.Run(name, func(t *testing.T) {
-			dir := t.TempDir()
-			clip(t, filepath.Join(dir, "in.mkv"), "-g", "15")
-			args := []string{"in.mkv", "-o", "out.mp4", "--preset", "veryslow", "--chunk-min", "0.1", "--chunk-max", "0.5", "--workers", "1"}
-			run := command(t, dir, append([]string{"encode", "--data", "data"}, args...)...).start()
-			run.await(&run.stderr, "1/4 chunks")
-			if len(atHome(t, dir)) < 2 {
-				t.Errorf("its S3 server is not seen: %q", atHome(t, dir))
-			}
-			run.signal(c.signal)
-			if code := run.exit(); code != c.code {
-				t.Errorf("exit code %d, want %d: %s", code, c.code, &run.stderr)
-			}
-			gone(t, dir)
-			if _, err := os.Stat(filepath.Join(dir, "out.mp4")); err == nil {
-				t.Error("there is an OUTPUT")
-			}
-			again, code := encode(t, dir, args...)
-			if code != 0 || again.Chunks.Reused < 1 || again.Chunks.Reused+again.Chunks.Encoded != 4 {
-				t.Errorf("exit code %d, %+v, %+v", code, again, again.Error)
-			}
-		})
-	}
-}
-
 func TestEncodeFromPipe(t *testing.T) {
 	dir := t.TempDir()
 	clip(t, filepath.Join(dir, "in.mkv"))

@@ -14,15 +14,16 @@ import (
 	"github.com/reweave/reweave/pkg/job"
 )
 
-// film320 is long enough to be stopped in the middle of its encode.
-func film320(t *testing.T) string {
+// longFilm is long enough to be stopped in the middle of its encode: a chunk takes far
+// longer than the test needs to see it in the store.
+func longFilm(t *testing.T) string {
 	t.Helper()
-	return testenv.Media(t, "in.mp4", "-f", "lavfi", "-i", "testsrc2=s=320x180:r=25:d=12", "-f", "lavfi", "-i", "sine=f=440:r=48000:d=12",
+	return testenv.Media(t, "in.mp4", "-f", "lavfi", "-i", "testsrc2=s=640x360:r=25:d=12", "-f", "lavfi", "-i", "sine=f=440:r=48000:d=12",
 		"-c:v", "libx264", "-preset", "ultrafast", "-g", "10", "-sc_threshold", "0", "-c:a", "aac")
 }
 
-// encode320 encodes film320 in about twenty chunks.
-func encode320(t *testing.T, dir, src, output string) *e2e.Program {
+// encodeLong encodes longFilm in about twenty chunks.
+func encodeLong(t *testing.T, dir, src, output string) *e2e.Program {
 	t.Helper()
 	return e2e.Command(t, dir, "encode", src, "-o", output, "--data", "data", "--json", "--workers", "2",
 		"--preset", "slow", "--crf", "20", "--chunk-min", "0.4", "--chunk-max", "0.8", "--audio", "aac")
@@ -31,9 +32,9 @@ func encode320(t *testing.T, dir, src, output string) *e2e.Program {
 // TestAStoppedEncodeGoesOnWhereItWas stops the program in the middle of a job, and runs
 // the same command again.
 func TestAStoppedEncodeGoesOnWhereItWas(t *testing.T) {
-	src := film320(t)
+	src := longFilm(t)
 	undisturbed := t.TempDir()
-	whole := encode320(t, undisturbed, src, "out.mp4").Succeed()
+	whole := encodeLong(t, undisturbed, src, "out.mp4").Succeed()
 	if whole.Chunks.Total < 15 || whole.Chunks.Reused > 0 {
 		t.Fatalf("undisturbed, it has the chunks %+v", whole.Chunks)
 	}
@@ -48,7 +49,7 @@ func TestAStoppedEncodeGoesOnWhereItWas(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			dir := t.TempDir()
-			p := encode320(t, dir, src, "out.mp4").Begin()
+			p := encodeLong(t, dir, src, "out.mp4").Begin()
 			testenv.Await(t, time.Minute, "some chunks in the store", func() bool {
 				return !p.Running() || len(chunks(t, dir)) >= 4
 			})
@@ -65,7 +66,7 @@ func TestAStoppedEncodeGoesOnWhereItWas(t *testing.T) {
 			if tc.code == 130 {
 				told(t, p)
 			}
-			again := encode320(t, dir, src, "out.mp4").Succeed()
+			again := encodeLong(t, dir, src, "out.mp4").Succeed()
 			if again.Chunks.Reused < finished || again.Chunks.Total != whole.Chunks.Total {
 				t.Errorf("of %d chunks %d were finished, then %+v", whole.Chunks.Total, finished, again.Chunks)
 			}
@@ -136,8 +137,8 @@ func onlyOutput(t *testing.T, dir string) {
 // then finds its chunks.
 func TestTwoEncodesShareADataDirectory(t *testing.T) {
 	t.Parallel()
-	dir, src := t.TempDir(), film320(t)
-	one, two := encode320(t, dir, src, "one.mp4").Begin(), encode320(t, dir, src, "two.mp4").Begin()
+	dir, src := t.TempDir(), longFilm(t)
+	one, two := encodeLong(t, dir, src, "one.mp4").Begin(), encodeLong(t, dir, src, "two.mp4").Begin()
 	encoded, total := 0, 0
 	for _, p := range []*e2e.Program{one, two} {
 		if code := p.Exit(); code != 0 {
@@ -159,7 +160,7 @@ func TestTwoEncodesShareADataDirectory(t *testing.T) {
 // TestEncodeUsesTheServerThatHasTheDirectory encodes where a server serves.
 func TestEncodeUsesTheServerThatHasTheDirectory(t *testing.T) {
 	t.Parallel()
-	dir, src := t.TempDir(), film320(t)
+	dir, src := t.TempDir(), longFilm(t)
 	server := e2e.Command(t, dir, "serve", "--listen", "127.0.0.1:0", "--data", "data").Begin()
 	testenv.Await(t, time.Minute, "the server", func() bool {
 		return !server.Running() || strings.Contains(server.Stdout.String(), "serves at")

@@ -125,7 +125,7 @@ func FuzzReader(f *testing.F) {
 	}
 	f.Add(written.Bytes())
 	f.Add([]byte(head + time7 + el(simple, "\x81\x00\x05\x80", "data") + el(group, el(block, "\x81\x00\x05\x00", "d"), el(reference, "\x01"))))
-	f.Add([]byte(head + time7 + simple + "\x10\x20\x00\x00"))
+	f.Add([]byte(head + time7 + simple + "\x08\x40\x00\x00\x00")) // a packet of 1 GiB
 	f.Add([]byte(ebml + segmentOpen + "\x16\x54\xAE\x6B\x10\xFF\xFF\xFF"))
 	f.Add([]byte(""))
 	f.Fuzz(func(t *testing.T, stream []byte) {

@@ -66,6 +66,8 @@ func TestShapes(t *testing.T) {
 		"keyframe behind later frames": {"k0 p1 p5 k4 p2 p3 p6 p7", "0-7[0 1 2 3 4 5 6 7]"},
 		"shown before its keyframe":    {"k0 p1 p2 k4 p5 p3 p6 p7", "0-7[0 1 2 3 4 5 6 7]"},
 		"leads of a first keyframe":    {"d9 k4 p2 p3 p5 p6", "0-5[2 3 4 5 6]"},
+		"leads count for the length":   {"x0 d1 k6 p2 p3 p4 p5 p7 p8 p9 p10 p11", "0-6[2 3 4 5] 2-11[6 7 8 9 10 11]"},
+		"lead of a later keyframe":     {"k0 p1 p2 k4 k5 p3 p6 p7", "0-5[0 1 2 3 4] 4-7[5 6 7]"},
 		"nothing shown":                {"x0 d1 d2", ""},
 		"one frame":                    {"k0", "0-0[0]"},
 	} {

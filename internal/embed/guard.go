@@ -23,7 +23,7 @@ type guard struct{ *posix.Posix }
 
 func newGuard(root, sidecar string) (*guard, error) {
 	// The library's default of 0 refuses every copy; its comment promises 5 GiB.
-	opts := posix.PosixOpts{CopyObjectThreshold: 5 << 30, SideCarDir: sidecar}
+	opts := posix.PosixOpts{CopyObjectThreshold: 5 << 30, SideCarDir: sidecar, DataIntegrityEtag: true}
 	var attrs meta.MetadataStorer = meta.XattrMeta{}
 	if sidecar != "" {
 		cars, err := meta.NewSideCar(sidecar)

@@ -77,7 +77,7 @@ func Open(ctx context.Context, tool *ffmpeg.Tool, in ffmpeg.Input, src media.Sou
 	args := in.Args(src.Format)
 	args = append(args, video...)
 	args = append(args, "-fflags", "+bitexact", "-avoid_negative_ts", "disabled",
-		"-output_ts_offset", strconv.Itoa(far), "-f", "matroska", "pipe:3")
+		"-output_ts_offset", strconv.Itoa(far), "-write_crc32", "0", "-f", "matroska", "pipe:3")
 	args = append(args, video...)
 	args = append(args, "-f", "framecrc", "pipe:4")
 	for _, e := range extracts {

@@ -1,6 +1,7 @@
 package demux
 
 import (
+	"bytes"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -9,11 +10,19 @@ import (
 	"github.com/reweave/reweave/pkg/matroska"
 )
 
-// spoolFile bounds a file of the spool; it is dropped when no segment needs it.
-const spoolFile = 64 << 20
+const (
+	// spoolFile bounds a file of the spool; it is dropped when no segment needs it.
+	spoolFile = 64 << 20
+	// slab is the size of a piece of memory that is used in place of a file.
+	slab = 4 << 20
+)
 
-// Spool lays packets aside on disk, in memory bounded by one number of packets. Put,
-// Packet and Release may be called from several goroutines.
+// slabs bounds how many a process uses, in all its spools: most segments are stored
+// before they would come to the disk, and how fast that goes bounds the splitting.
+var slabs = make(chan struct{}, 6)
+
+// Spool lays packets aside in memory and on disk, in memory bounded by one number of
+// packets. Put, Packet and Release may be called from several goroutines.
 type Spool struct {
 	dir string
 
@@ -23,8 +32,10 @@ type Spool struct {
 	where []place
 }
 
+// spooled is a file, or a slab where mem is not nil.
 type spooled struct {
 	f    *os.File
+	mem  []byte
 	size int64
 	last int // number of the last packet in it
 }
@@ -43,19 +54,17 @@ func (s *Spool) Put(data []byte) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	n := s.first + len(s.where)
-	if len(s.files) == 0 || s.files[len(s.files)-1].size >= spoolFile {
-		f, err := os.CreateTemp(s.dir, "spool-")
+	if len(s.files) == 0 || s.files[len(s.files)-1].full(len(data)) {
+		file, err := s.open(len(data))
 		if err != nil {
-			return fmt.Errorf("create spool: %w", err)
+			return err
 		}
-		// The file lives as long as it is open: a crash leaves nothing behind.
-		if err := os.Remove(f.Name()); err != nil {
-			return fmt.Errorf("unlink spool %s: %w", filepath.Base(f.Name()), err)
-		}
-		s.files = append(s.files, &spooled{f: f})
+		s.files = append(s.files, file)
 	}
 	file := s.files[len(s.files)-1]
-	if _, err := file.f.WriteAt(data, file.size); err != nil {
+	if file.mem != nil {
+		copy(file.mem[file.size:], data)
+	} else if _, err := file.f.WriteAt(data, file.size); err != nil {
 		return fmt.Errorf("write spool: %w", err)
 	}
 	s.where = append(s.where, place{file, file.size, int64(len(data))})
@@ -63,11 +72,53 @@ func (s *Spool) Put(data []byte) error {
 	return nil
 }
 
+// full reports whether the next packet of a size goes elsewhere.
+func (f *spooled) full(next int) bool {
+	if f.mem != nil {
+		return f.size+int64(next) > slab
+	}
+	return f.size >= spoolFile
+}
+
+// open returns a slab where there is one and the packet fits, else a file.
+func (s *Spool) open(packet int) (*spooled, error) {
+	if packet <= slab {
+		select {
+		case slabs <- struct{}{}:
+			return &spooled{mem: make([]byte, slab)}, nil
+		default:
+		}
+	}
+	f, err := os.CreateTemp(s.dir, "spool-")
+	if err != nil {
+		return nil, fmt.Errorf("create spool: %w", err)
+	}
+	// The file lives as long as it is open: a crash leaves nothing behind.
+	if err := os.Remove(f.Name()); err != nil {
+		f.Close()
+		return nil, fmt.Errorf("unlink spool %s: %w", filepath.Base(f.Name()), err)
+	}
+	return &spooled{f: f}, nil
+}
+
+// close gives back what the file uses. A slab is not used again, since an upload that was
+// given up may still read it.
+func (f *spooled) close() {
+	if f.mem != nil {
+		<-slabs
+		return
+	}
+	f.f.Close()
+}
+
 // Packet returns where packet number n lies.
 func (s *Spool) Packet(n int) matroska.Packet {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	p := s.where[n-s.first]
+	if p.file.mem != nil {
+		return matroska.Packet{Data: bytes.NewReader(p.file.mem), Off: p.off, Size: p.size}
+	}
 	return matroska.Packet{Data: p.file.f, Off: p.off, Size: p.size}
 }
 
@@ -81,7 +132,7 @@ func (s *Spool) Release(n int) {
 	s.where = append([]place(nil), s.where[n-s.first:]...)
 	s.first = n
 	for len(s.files) > 1 && s.files[0].last < n {
-		s.files[0].f.Close()
+		s.files[0].close()
 		s.files = s.files[1:]
 	}
 }
@@ -91,7 +142,7 @@ func (s *Spool) Close() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, f := range s.files {
-		f.f.Close()
+		f.close()
 	}
 	s.files = nil
 }

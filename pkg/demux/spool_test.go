@@ -25,6 +25,21 @@ func read(t rapid.TB, p matroska.Packet) []byte {
 }
 
 func TestSpoolKeepsWhatIsNotReleased(t *testing.T) {
+	t.Run("in memory", spoolKeeps)
+	t.Run("on disk", func(t *testing.T) {
+		hog := demux.NewSpool(t.TempDir()) // it takes all memory that spools may use
+		defer hog.Close()
+		for range 8 {
+			if err := hog.Put(make([]byte, 4<<20)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		spoolKeeps(t)
+	})
+}
+
+func spoolKeeps(t *testing.T) {
+	t.Helper()
 	dir := t.TempDir()
 	rapid.Check(t, func(t *rapid.T) {
 		s := demux.NewSpool(dir)
@@ -132,7 +147,7 @@ func TestSpoolServesSeveralAtOnce(t *testing.T) {
 func TestSpoolWithoutADirectory(t *testing.T) {
 	s := demux.NewSpool(filepath.Join(t.TempDir(), "nowhere"))
 	defer s.Close()
-	if err := s.Put([]byte("x")); err == nil || !strings.Contains(err.Error(), "create spool") {
+	if err := s.Put(make([]byte, 5<<20)); err == nil || !strings.Contains(err.Error(), "create spool") {
 		t.Errorf("%v", err)
 	}
 }

@@ -50,7 +50,7 @@ func (s Spec) WithDefaults() Spec {
 		}
 	}
 	if s.ChunkMax == 0 {
-		s.ChunkMax = max(10, s.ChunkMin)
+		s.ChunkMax = max(6, s.ChunkMin)
 	}
 	return s.withVideoDefaults()
 }

@@ -60,7 +60,7 @@ type Spec struct {
 	Subtitles string `json:"subtitles,omitempty" enum:"copy,none" default:"copy" doc:"what becomes of the subtitle tracks"`
 	// ChunkMin and ChunkMax bound the length of a chunk, in seconds of film.
 	ChunkMin float64 `json:"chunk_min,omitempty" minimum:"0" doc:"shortest chunk in seconds (default 2)"`
-	ChunkMax float64 `json:"chunk_max,omitempty" minimum:"0" doc:"longest chunk in seconds, where the source has a keyframe to cut at (default 10)"`
+	ChunkMax float64 `json:"chunk_max,omitempty" minimum:"0" doc:"longest chunk in seconds, where the source has a keyframe to cut at (default 6)"`
 	// Class is the priority class.
 	Class Class `json:"class,omitempty" enum:"high,normal,low" default:"normal" doc:"priority class"`
 	// Webhook is told of the job's end.

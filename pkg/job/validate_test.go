@@ -46,7 +46,7 @@ func TestDefaults(t *testing.T) {
 			t.Errorf("%q: defaults %+v", codec, v)
 		}
 		if s.Container != "mp4" || s.Audio != "copy" || s.Subtitles != "copy" || s.Class != job.Normal ||
-			s.ChunkMin != 2 || s.ChunkMax != 10 || s.Name != "a.mov" {
+			s.ChunkMin != 2 || s.ChunkMax != 6 || s.Name != "a.mov" {
 			t.Errorf("%q: defaults %+v", codec, s)
 		}
 		if err := s.Validate(fleet); err != nil {

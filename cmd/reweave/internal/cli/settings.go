@@ -32,7 +32,7 @@ func (s *settings) register(c *cobra.Command) {
 	f.IntVar(&v.MinKeyint, "min-keyint", 0, "shortest distance between keyframes, in frames (default: the encoder's)")
 	f.StringVar(&v.PixFmt, "pix-fmt", "", "pixel format, such as yuv420p10le (default: the source's)")
 	f.Var(&s.chunkMin, "chunk-min", "shortest chunk, in seconds or as 1m30s (default 2)")
-	f.Var(&s.chunkMax, "chunk-max", "longest chunk, where the source has a keyframe to cut at (default 10)")
+	f.Var(&s.chunkMax, "chunk-max", "longest chunk, where the source has a keyframe to cut at (default 6)")
 	f.StringVar(&s.spec.Audio, "audio", "", "audio tracks: copy, aac, libopus or none (default copy; none for ivf)")
 	f.StringVar(&s.spec.Subtitles, "subtitles", "", "subtitle tracks: copy or none (default copy; none for ivf)")
 	complete(c, map[string][]string{

@@ -12,6 +12,8 @@ import (
 	"os/signal"
 	"path/filepath"
 	"runtime"
+	"slices"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -35,6 +37,7 @@ type bench struct {
 	input   string
 	seconds int
 	hours   float64
+	only    string
 	rows    []row
 }
 
@@ -47,6 +50,7 @@ func run(ctx context.Context) error {
 	flag.StringVar(&b.input, "input", "", "source to encode (default: one that is made)")
 	flag.IntVar(&b.seconds, "seconds", 60, "length of the source that is made")
 	flag.Float64Var(&b.hours, "hours", 2, "length of the source for the memory test; 0 leaves it out")
+	flag.StringVar(&b.only, "only", "encode,split,memory", "what to measure")
 	flag.Parse()
 	var err error
 	if b.bin, err = filepath.Abs(b.bin); err != nil {
@@ -56,9 +60,18 @@ func run(ctx context.Context) error {
 		return err
 	}
 	defer os.RemoveAll(b.dir)
-	for _, step := range []func(context.Context) error{b.source, b.encode, b.split, b.memory} {
-		if err := step(ctx); err != nil {
-			return err
+	if err := b.source(ctx); err != nil {
+		return err
+	}
+	for _, step := range []struct {
+		name    string
+		measure func(context.Context) error
+	}{{"encode", b.encode}, {"split", b.split}, {"memory", b.memory}} {
+		if !slices.Contains(strings.Split(b.only, ","), step.name) {
+			continue
+		}
+		if err := step.measure(ctx); err != nil {
+			return fmt.Errorf("%s: %w", step.name, err)
 		}
 	}
 	b.print()

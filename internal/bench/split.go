@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/oklog/ulid/v2"
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
 
@@ -20,12 +21,9 @@ import (
 )
 
 // split measures the splitter alone, from the job's start to its plan, with every
-// segment stored. The peer copies the same stream into a file.
+// segment stored. The peer copies the same stream into a file. Of a film this short a good
+// part is the start of the programs, so a film ten times as long is split too.
 func (b *bench) split(ctx context.Context) error {
-	peer, _, err := ffmpeg(ctx, "-i", b.input, "-map", "0:v:0", "-c", "copy", filepath.Join(b.dir, "copy.mkv"))
-	if err != nil {
-		return err
-	}
 	stack, err := embed.Start(ctx, embed.Options{Dir: filepath.Join(b.dir, "split"), Log: zap.NewNop()})
 	if err != nil {
 		return err
@@ -40,13 +38,38 @@ func (b *bench) split(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	took, err := splitOnce(ctx, b.input, boot.Env{
-		Log: zap.NewNop(), Metrics: prometheus.NewRegistry(), Bus: bus, Store: objects, Drain: make(chan struct{}), Ready: func(string) {},
-	})
-	if err != nil {
+	env := boot.Env{Log: zap.NewNop(), Bus: bus, Store: objects, Drain: make(chan struct{})}
+	if err := b.splits(ctx, "splitting, wall", b.input, env); err != nil {
 		return err
 	}
-	b.add("splitting, wall", secs(took), secs(peer), fmt.Sprintf("%.2f × its speed", peer.Seconds()/took.Seconds()), "≥ 0.5 ×")
+	long := filepath.Join(b.dir, "long.mkv")
+	if _, _, err := ffmpeg(ctx, "-stream_loop", "9", "-i", b.input, "-map", "0:v:0", "-c", "copy", long); err != nil {
+		return err
+	}
+	return b.splits(ctx, "splitting ten times the film, wall", long, env)
+}
+
+// rounds is how often what takes less than a second is measured; the fastest counts.
+const rounds = 3
+
+// splits measures both by turns.
+func (b *bench) splits(ctx context.Context, what, film string, env boot.Env) error {
+	var peer, took time.Duration
+	for n := range rounds {
+		p, _, err := ffmpeg(ctx, "-i", film, "-map", "0:v:0", "-c", "copy", filepath.Join(b.dir, "copy.mkv"))
+		if err != nil {
+			return err
+		}
+		t, err := splitOnce(ctx, film, env)
+		if err != nil {
+			return err
+		}
+		if n == 0 {
+			peer, took = p, t
+		}
+		peer, took = min(peer, p), min(took, t)
+	}
+	b.add(what, secs(took), secs(peer), fmt.Sprintf("%.2f × its speed", peer.Seconds()/took.Seconds()), "≥ 0.5 ×")
 	return nil
 }
 
@@ -60,7 +83,7 @@ func splitOnce(ctx context.Context, input string, env boot.Env) (time.Duration, 
 	}
 	served := make(chan error, 1)
 	ready := make(chan struct{})
-	env.Ready = func(string) { close(ready) }
+	env.Ready, env.Metrics = func(string) { close(ready) }, prometheus.NewRegistry()
 	go func() {
 		served <- splitter.Run(ctx, splitter.Config{Jobs: 1, Ahead: 1 << 40, LocalPaths: true}, env)
 	}()
@@ -69,8 +92,9 @@ func splitOnce(ctx context.Context, input string, env boot.Env) (time.Duration, 
 	case err := <-served:
 		return 0, err
 	}
+	id := ulid.Make().String()
 	spec := job.Spec{Source: input, Audio: "none", Video: recipe.Settings{Codec: "libx264"}}.WithDefaults()
-	j := job.Job{ID: "01BENCHSP1JT00000000000000", State: job.Queued, Spec: spec, Created: time.Now().UTC()}
+	j := job.Job{ID: id, State: job.Queued, Spec: spec, Created: time.Now().UTC()}
 	if _, _, err := env.Bus.CreateJob(ctx, j, ""); err != nil {
 		return 0, err
 	}
@@ -83,6 +107,9 @@ func splitOnce(ctx context.Context, input string, env boot.Env) (time.Duration, 
 	defer stop()
 	var failure error
 	err := env.Bus.WatchJobs(watch, func(now job.Job) {
+		if now.ID != id {
+			return
+		}
 		switch now.State {
 		case job.Encoding:
 			took = time.Since(start)

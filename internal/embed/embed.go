@@ -33,6 +33,10 @@ type Options struct {
 	Log *zap.Logger
 	// Ephemeral wipes the state of NATS, but not the objects, at the start.
 	Ephemeral bool
+	// Discard says that the process ends right after Close, and that nothing of NATS's
+	// state is needed then: it is not made to last, and Close leaves it and the lock to
+	// the end of the process. It implies Ephemeral.
+	Discard bool
 }
 
 // Stack is a running NATS and a running S3 server.
@@ -43,6 +47,7 @@ type Stack struct {
 	nats  *natsserver.Server
 	// listens says that NATS has a port.
 	listens bool
+	discard bool
 	s3      *child
 	close   sync.Once
 	closed  error
@@ -59,7 +64,7 @@ func Start(ctx context.Context, o Options) (_ *Stack, err error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Stack{dir: dir, listens: o.NATSListen != ""}
+	s := &Stack{dir: dir, listens: o.NATSListen != "", discard: o.Discard}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.Close())
@@ -71,7 +76,7 @@ func Start(ctx context.Context, o Options) (_ *Stack, err error) {
 	if s.creds, err = loadCredentials(filepath.Join(dir, "credentials.json")); err != nil {
 		return nil, dirFault(dir, err)
 	}
-	if o.Ephemeral {
+	if o.Ephemeral || o.Discard {
 		if err = os.RemoveAll(filepath.Join(dir, "nats")); err != nil {
 			return nil, dirFault(dir, err)
 		}
@@ -83,7 +88,7 @@ func Start(ctx context.Context, o Options) (_ *Stack, err error) {
 		s.s3, err = startChild(ctx, o.Log.Named("s3"), dir, o.S3Listen, s.creds)
 		started <- err
 	}()
-	s.nats, err = startNATS(filepath.Join(dir, "nats"), o.NATSListen, s.creds, o.Log.Named("nats"))
+	s.nats, err = startNATS(filepath.Join(dir, "nats"), o, s.creds)
 	return s, errors.Join(err, <-started)
 }
 
@@ -127,6 +132,10 @@ func (s *Stack) Publish(addr string) {
 func (s *Stack) Close() error {
 	s.close.Do(func() {
 		var errs []error
+		if s.discard && s.s3 != nil { // NATS would take 10 ms for each of its consumers
+			s.s3.stop()
+			return
+		}
 		if s.nats != nil {
 			s.nats.Shutdown()
 			s.nats.WaitForShutdown()

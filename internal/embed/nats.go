@@ -21,12 +21,13 @@ const (
 )
 
 // startNATS starts a server on the absolute directory dir.
-func startNATS(dir, listen string, c credentials, log *zap.Logger) (*natsserver.Server, error) {
+func startNATS(dir string, want Options, c credentials) (*natsserver.Server, error) {
+	listen := want.NATSListen
 	o := &natsserver.Options{
 		ServerName: "reweave", StoreDir: dir, JetStream: true,
 		// Without it the server synchronises every two minutes, and a power cut loses
 		// what it had acknowledged.
-		SyncAlways: true,
+		SyncAlways: !want.Discard,
 		NoSigs:     true,
 		DontListen: listen == "",
 		// Username and Password would do the same, with a warning at each start.
@@ -49,7 +50,7 @@ func startNATS(dir, listen string, c credentials, log *zap.Logger) (*natsserver.
 	if err != nil {
 		return nil, fmt.Errorf("start NATS: %w", err)
 	}
-	s.SetLoggerV2(natsLog{log.Sugar()}, false, false, false)
+	s.SetLoggerV2(natsLog{want.Log.Named("nats").Sugar()}, false, false, false)
 	s.Start()
 	// A server whose JetStream failed is ready for connections all the same.
 	if !s.ReadyForConnections(natsStart) || !s.JetStreamEnabled() {

@@ -76,34 +76,39 @@ func once[T any](known *sync.Map, key string, make func() (T, error)) (T, error)
 	return value, err
 }
 
-// ask finds out the version, and which way round options are that changed
-// over time.
+// ask finds out the version, what the programs can be kept in, and which way round
+// options are that changed over time. A start of ffmpeg takes as long as a short job's
+// whole splitting, so that there are as few as can be, side by side.
 func (t *Tool) ask(ctx context.Context) error {
-	var version, help, muxer string
-	t.box, t.probeBox = sandbox.Try(ctx, t.ffmpeg, "-version"), sandbox.Try(ctx, t.ffprobe, "-version")
-	g, ctx := errgroup.WithContext(ctx)
-	for _, q := range []struct {
-		answer *string
-		args   []string
-	}{
-		{&version, []string{"-version"}},
-		{&help, []string{"-h", "long"}},
-		{&muxer, []string{"-h", "muxer=mp4"}},
-	} {
-		g.Go(func() (err error) {
-			if *q.answer, err = t.text(ctx, q.args...); err != nil {
-				return fmt.Errorf("ask ffmpeg for %s: %w", strings.Join(q.args, " "), err)
-			}
-			return nil
-		})
+	var version, help string
+	g, gctx := errgroup.WithContext(ctx)
+	g.Go(func() error { t.box, version = sandbox.Try(gctx, t.ffmpeg, "-version"); return nil })
+	g.Go(func() error { t.probeBox, _ = sandbox.Try(gctx, t.ffprobe, "-version"); return nil })
+	if err := g.Wait(); err != nil {
+		return err
 	}
+	g, gctx = errgroup.WithContext(ctx)
+	if version == "" { // it runs in no box; what is wrong with it is told here
+		g.Go(t.asks(gctx, &version, "-version"))
+	}
+	g.Go(t.asks(gctx, &help, "-h", "full"))
 	if err := g.Wait(); err != nil {
 		return err
 	}
 	t.Version, t.libraries = parseVersion(version)
 	t.hasFPSMode = strings.Contains(help, "\n-fps_mode")
-	t.hasMovieTimescale = strings.Contains(muxer, "movie_timescale")
+	t.hasMovieTimescale = strings.Contains(help, "\n  -movie_timescale")
 	return nil
+}
+
+// asks returns a call that asks ffmpeg a question.
+func (t *Tool) asks(ctx context.Context, answer *string, args ...string) func() error {
+	return func() (err error) {
+		if *answer, err = t.text(ctx, args...); err != nil {
+			return fmt.Errorf("ask ffmpeg for %s: %w", strings.Join(args, " "), err)
+		}
+		return nil
+	}
 }
 
 var copyright = regexp.MustCompile(` Copyright.*`)

@@ -16,6 +16,7 @@ import (
 	"context"
 	"fmt"
 	"os/exec"
+	"strings"
 	"time"
 )
 
@@ -54,28 +55,32 @@ type Box struct {
 func (b Box) Full() bool { return b.Files != "" && b.Network != "" && b.Limits != "" }
 
 // Try finds out what can be in force for a program, by running it with an argument, such
-// as "-version", that has it do nothing and end well.
-func Try(ctx context.Context, program, arg string) Box {
+// as "-version", that has it say something and end well. It returns what the program said
+// in the box; "" where it ran in none.
+func Try(ctx context.Context, program, arg string) (b Box, said string) {
 	var why string
 	for _, b := range available(program) {
-		err := b.try(ctx, arg)
+		said, err := b.try(ctx, arg)
 		if err == nil {
 			b.Lacks = join(why, b.Lacks)
-			return b
+			return b, said
 		}
 		why = join(why, fmt.Sprintf("%s does not run with %s: %v", program, join(b.Files, b.Network), err))
 	}
-	return Box{Program: program, Lacks: why}
+	return Box{Program: program, Lacks: why}, ""
 }
 
-func (b Box) try(ctx context.Context, arg string) error {
+func (b Box) try(ctx context.Context, arg string) (said string, err error) {
 	cmd := exec.CommandContext(ctx, b.Program, arg)
+	var out strings.Builder
+	cmd.Stdout = &out
 	ended, err := b.Start(cmd, Rules{})
 	if err != nil {
-		return err
+		return "", err
 	}
 	defer ended()
-	return cmd.Wait()
+	err = cmd.Wait()
+	return out.String(), err
 }
 
 func join(a, b string) string {

@@ -228,7 +228,7 @@ func TestLimits(t *testing.T) {
 
 // Whoever starts children must be as free as before.
 func TestParentStaysFree(t *testing.T) {
-	b := Try(t.Context(), self(t), "-test.run=^$")
+	b, _ := Try(t.Context(), self(t), "-test.run=^$")
 	if !b.Full() || b.Lacks != "" {
 		t.Logf("in force here: %+v", b)
 	}
@@ -250,10 +250,10 @@ func TestProgramsThatAreNone(t *testing.T) {
 	if err := os.WriteFile(script, []byte("#!/bin/sh\nexec true\n"), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if b := Try(t.Context(), script, "-version"); b.Files != "" || b.Network == "" || !strings.Contains(b.Lacks, "no program of its own") {
+	if b, _ := Try(t.Context(), script, "-version"); b.Files != "" || b.Network == "" || !strings.Contains(b.Lacks, "no program of its own") {
 		t.Errorf("a script is in %+v", b)
 	}
-	if b := Try(t.Context(), filepath.Join(t.TempDir(), "none"), "-version"); b.Files != "" || b.Network != "" || b.Lacks == "" {
+	if b, _ := Try(t.Context(), filepath.Join(t.TempDir(), "none"), "-version"); b.Files != "" || b.Network != "" || b.Lacks == "" {
 		t.Errorf("nothing is in %+v", b)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"sync"
 	"time"
 
 	"go.uber.org/zap"
@@ -48,11 +49,17 @@ func (e *encoding) onThisMachine(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := haveCodec(ctx, e.spec.WithDefaults()); err != nil {
-		return err
-	}
+	// What ffmpeg has is found out while the servers start, and before the job does.
+	check := sync.OnceValue(func() error { return haveCodec(ctx, e.spec.WithDefaults()) })
+	go check() //nolint:errcheck // whoever needs the answer calls it again
 	return whileLocked(ctx, lockPoll, e.show.Note,
-		func() error { return e.onNode(ctx, dir) },
+		func() error {
+			err := e.onNode(ctx, dir, check)
+			if refused := check(); refused != nil { // it tells more than a node that failed by it
+				return refused
+			}
+			return err
+		},
 		func(url string) error {
 			e.show.Note("using the server at " + url + ", which has the data directory")
 			if e.flags.workers > 0 {
@@ -90,8 +97,8 @@ func whileLocked(ctx context.Context, poll time.Duration, note func(string), sta
 	}
 }
 
-// onNode has the job done in this process.
-func (e *encoding) onNode(ctx context.Context, dir string) error {
+// onNode has the job done in this process, if check finds nothing against it.
+func (e *encoding) onNode(ctx context.Context, dir string, check func() error) error {
 	o, err := e.nodeOptions(ctx, dir)
 	if err != nil {
 		return err
@@ -105,6 +112,9 @@ func (e *encoding) onNode(ctx context.Context, dir string) error {
 		src = job.StdinSource
 	}
 	return node.Run(ctx, o, func(ctx context.Context, n *node.Node) error {
+		if err := check(); err != nil {
+			return err
+		}
 		return e.finish(ctx, client.New(n.URL(), nil), src)
 	})
 }

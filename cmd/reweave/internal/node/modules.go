@@ -74,7 +74,7 @@ func startServers(ctx context.Context, n *Node) (err error) {
 		return nil
 	}
 	n.stack, err = embed.Start(ctx, embed.Options{
-		Dir: n.o.Dir, NATSListen: n.o.NATSListen, S3Listen: n.o.S3Listen, Log: n.o.Log, Ephemeral: n.o.Ephemeral,
+		Dir: n.o.Dir, NATSListen: n.o.NATSListen, S3Listen: n.o.S3Listen, Log: n.o.Log, Ephemeral: n.o.Ephemeral, Discard: n.o.Discard,
 	})
 	if err != nil {
 		return err

@@ -31,7 +31,7 @@ type Options struct {
 	// Ephemeral forgets the jobs of runs before, but not the chunks that they made.
 	// It has no place where jobs are kept for good: see [Serves].
 	Ephemeral bool
-	// Discard forgets the jobs of this run, too, when it ends.
+	// Discard forgets the jobs of this run, too, when it ends: see [embed.Options].
 	Discard bool
 	// Outside uses the NATS and the S3 server that Configs name, and embeds none.
 	Outside bool

@@ -64,19 +64,29 @@ func (c *Client) Cancel(ctx context.Context, id string) (j job.Job, err error) {
 
 // Manifest returns the manifest of a job that is done, as JSON.
 func (c *Client) Manifest(ctx context.Context, id string) ([]byte, error) {
-	var manifest []byte
-	err := retry(ctx, func() error {
-		res, err := c.send(ctx, request{method: http.MethodGet, path: jobPath(id, "/manifest")})
+	return c.bytes(ctx, jobPath(id, "/manifest"))
+}
+
+// ManifestOf returns the manifest of the deliverable whose bytes have the SHA-256 sum, in
+// hexadecimal, as JSON.
+func (c *Client) ManifestOf(ctx context.Context, sum string) ([]byte, error) {
+	return c.bytes(ctx, "/v1/manifests/"+url.PathEscape(sum))
+}
+
+// bytes returns what a path holds.
+func (c *Client) bytes(ctx context.Context, path string) (b []byte, err error) {
+	err = retry(ctx, func() error {
+		res, err := c.send(ctx, request{method: http.MethodGet, path: path})
 		if err != nil {
 			return err
 		}
 		defer closeBody(res)
-		if manifest, err = io.ReadAll(res.Body); err != nil {
+		if b, err = io.ReadAll(res.Body); err != nil {
 			return c.unreachable(err)
 		}
 		return nil
 	})
-	return manifest, err
+	return b, err
 }
 
 // Workers returns the encoders that live.

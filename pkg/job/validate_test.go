@@ -2,6 +2,7 @@ package job_test
 
 import (
 	"errors"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -60,7 +61,7 @@ func TestDefaultsKeepWhatWasAsked(t *testing.T) {
 		Source: source, Name: "b", Container: "mkv", Audio: "none", Subtitles: "none", ChunkMin: 0.5, ChunkMax: 1, Class: job.Low,
 		Video: recipe.Settings{Codec: "libx265", Preset: "fast", QP: n(0), Keyint: 48, MinKeyint: 2, PixFmt: "yuv420p"},
 	}
-	if out := in.WithDefaults(); out != in {
+	if out := in.WithDefaults(); !reflect.DeepEqual(out, in) {
 		t.Errorf("got %+v, want %+v", out, in)
 	}
 }

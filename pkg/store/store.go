@@ -91,3 +91,13 @@ func UploadKey(tenant, id, name string) string {
 	}
 	return key
 }
+
+// ManifestKey is where the manifest of the deliverable with this digest lies, for a tenant
+// as in [UploadKey].
+func ManifestKey(tenant, sha256 string) string {
+	key := "manifests/" + sha256 + ".json"
+	if tenant != "" {
+		key = "tenants/" + tenant + "/" + key
+	}
+	return key
+}

@@ -43,6 +43,34 @@ func (s *Server) routeOutput() {
 			"200": {Description: "The manifest", Content: map[string]*huma.MediaType{"application/json": {Schema: &huma.Schema{Type: huma.TypeObject}}}},
 		},
 	}, s.manifest)
+	register(s, auth.Read, huma.Operation{
+		OperationID: "find-manifest", Method: http.MethodGet, Path: "/v1/manifests/{sha256}", Tags: []string{"jobs"},
+		Summary: "Find the manifest of a deliverable by its digest", Errors: []int{http.StatusNotFound, http.StatusUnprocessableEntity},
+		Responses: map[string]*huma.Response{
+			"200": {Description: "The manifest", Content: map[string]*huma.MediaType{"application/json": {Schema: &huma.Schema{Type: huma.TypeObject}}}},
+		},
+	}, s.manifestOf)
+}
+
+type manifestRef struct {
+	SHA256 string `path:"sha256" pattern:"^[0-9a-f]{64}$" doc:"digest of the deliverable's bytes, in lower-case hexadecimal"`
+}
+
+// manifestOf finds a deliverable by its bytes.
+func (s *Server) manifestOf(ctx context.Context, in *manifestRef) (*huma.StreamResponse, error) {
+	key := store.ManifestKey(callerOf(ctx).Tenant, in.SHA256)
+	info, err := s.store.Stat(ctx, key)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, statusError(http.StatusNotFound, "no-such-deliverable", "no deliverable with the digest "+in.SHA256+" was made here",
+			"name the job that made it, or encode its source here first")
+	} else if err != nil {
+		return nil, fmt.Errorf("find manifest: %w", err)
+	}
+	b, err := store.Read(ctx, s.store, key, info.Meta["sha256"])
+	if err != nil {
+		return nil, gone("of "+in.SHA256, err)
+	}
+	return jsonBody(b), nil
 }
 
 // finished reads a job and its output, or says why there is none.
@@ -107,11 +135,15 @@ func (s *Server) manifest(ctx context.Context, in *jobRef) (*huma.StreamResponse
 	if err != nil {
 		return nil, gone(j.ID, err)
 	}
+	return jsonBody(b), nil
+}
+
+func jsonBody(b []byte) *huma.StreamResponse {
 	return &huma.StreamResponse{Body: func(hctx huma.Context) {
 		hctx.SetHeader("Content-Type", "application/json")
 		hctx.SetStatus(http.StatusOK)
 		_, _ = hctx.BodyWriter().Write(b) // a client that is gone needs no answer
-	}}, nil
+	}}
 }
 
 // gone tells of an output that somebody deleted from the store.

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"mime"
 	"net/http"
 	"os"
@@ -24,6 +25,7 @@ import (
 	"github.com/reweave/reweave/pkg/fault"
 	"github.com/reweave/reweave/pkg/faultpoint"
 	"github.com/reweave/reweave/pkg/job"
+	"github.com/reweave/reweave/pkg/queue"
 	"github.com/reweave/reweave/pkg/store"
 )
 
@@ -42,7 +44,7 @@ func (s *Server) submit(ctx context.Context, in *submitInput) (*submitOutput, er
 		key = tenant + "\x00" + key
 	}
 	j, created, err := s.bus.CreateJob(ctx, job.Job{
-		ID: ulid.Make().String(), State: job.Queued, Tenant: tenant, Spec: spec, Created: now, Updated: now,
+		ID: ulid.Make().String(), State: job.Queued, Tenant: tenant, Spec: spec, Builds: maps.Clone(spec.Builds), Created: now, Updated: now,
 	}, key)
 	if err != nil {
 		return nil, fmt.Errorf("create job: %w", err)
@@ -125,6 +127,9 @@ func (s *Server) check(ctx context.Context, spec job.Spec) (job.Spec, error) {
 	if err := spec.WithDefaults().Validate(available, also...); err != nil {
 		return spec, err
 	}
+	if err := s.checkBuilds(ctx, spec); err != nil {
+		return spec, err
+	}
 	if err := s.checkWebhook(spec); err != nil {
 		return spec, err
 	}
@@ -152,6 +157,24 @@ func (s *Server) available(ctx context.Context) (map[string][]string, error) {
 		})
 	}
 	return have, nil
+}
+
+// checkBuilds refuses a job that would wait for an encoder build that nobody has.
+func (s *Server) checkBuilds(ctx context.Context, spec job.Spec) error {
+	if len(spec.Builds) == 0 {
+		return nil
+	}
+	encoders, err := s.bus.Encoders(ctx)
+	if err != nil {
+		return fmt.Errorf("list encoders: %w", err)
+	}
+	for name, build := range spec.Builds {
+		if !slices.ContainsFunc(encoders, func(e queue.Encoder) bool { return e.Name == name && e.Build == build }) {
+			return fault.Userf("other-build", "builds."+name, "no worker has the build "+build+" of "+name,
+				"use a worker with the ffmpeg that made it, or leave builds out to encode every chunk anew")
+		}
+	}
+	return nil
 }
 
 // findSource looks for what can be looked for cheaply: uploads and local files. It

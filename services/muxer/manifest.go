@@ -13,6 +13,7 @@ func (w *work) manifest(o job.Output) ([]byte, error) {
 	m := plan.Manifest{
 		Version: plan.Version, Job: w.job.ID, Container: w.job.Spec.Container, SHA256: o.SHA256, Bytes: o.Bytes,
 		Frames: w.plan.Frames(), Duration: w.plan.Duration(), TimeBase: w.plan.TimeBase, Plan: w.plan,
+		Spec: w.job.Spec.WithoutSource(), Builds: w.job.Builds,
 	}
 	start := 0
 	for i, s := range w.plan.Segments {

@@ -67,7 +67,21 @@ func (w *work) choose(ctx context.Context, codec string) error {
 		Settings: w.job.Spec.Video, Encoder: e.Build, Threads: recipe.ThreadsFor(codec, picture),
 		Rate: w.info.Video.Rate, Picture: picture, Revision: recipe.Revision,
 	}
-	return nil
+	return w.checkLike()
+}
+
+// checkLike refuses a source that can't share a chunk with what it is to be like.
+func (w *work) checkLike() error {
+	if w.job.Spec.Like == nil {
+		return nil
+	}
+	r := w.plan.Recipe
+	differs := w.job.Spec.Like.Differs(job.Like{Picture: r.Picture, Rate: r.Rate})
+	if differs == "" {
+		return nil
+	}
+	return fault.Userf("other-picture", w.src.Input.Name, "it is not what the deliverable was made from: "+differs,
+		"export it with the settings of the first one, or encode it anew")
 }
 
 // encoder returns the build of an encoder to which the job is pinned, pinning it to the

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"time"
@@ -43,19 +44,25 @@ the server does the work; a local file is uploaded and the deliverable fetched.`
 		}),
 	}
 	o.register(c)
+	o.registerPlace(c, a.server)
+	return c
+}
+
+// registerPlace registers the flags that say where the work is done and where its result
+// goes.
+func (o *encodeFlags) registerPlace(c *cobra.Command, server string) {
 	f := c.Flags()
 	f.StringVarP(&o.output, "output", "o", "", "where to put the deliverable")
 	f.BoolVarP(&o.force, "force", "y", false, "replace OUTPUT if it exists")
 	f.IntVar(&o.workers, "workers", 0, "how many chunks are encoded at once (default: one per core)")
 	f.StringVar(&o.data, "data", "", "directory for the chunks (default $XDG_DATA_HOME/reweave)")
-	f.StringVar(&o.server, "server", a.server, "URL of a server that does the work")
+	f.StringVar(&o.server, "server", server, "URL of a server that does the work")
 	f.BoolVar(&o.json, "json", false, "print the result as one JSON object")
 	f.BoolVarP(&o.quiet, "quiet", "q", false, "print nothing but errors")
 	f.BoolVarP(&o.verbose, "verbose", "v", false, "show what the services log")
-	return c
 }
 
-// encoding is one run of encode.
+// encoding is one run of encode, or of patch.
 type encoding struct {
 	*app
 	flags  *encodeFlags
@@ -66,13 +73,32 @@ type encoding struct {
 	show   progress.Reporter
 	// job is what was last heard of it.
 	job job.Job
+	// keep is a file that OUTPUT must not be, shape completes the Spec once a server can
+	// be asked, and done is called when OUTPUT is in its place. They may be nil.
+	keep        fs.FileInfo
+	shape, done func(context.Context, *client.Client) error
 }
 
 func (a *app) encode(ctx context.Context, c *cobra.Command, arg string, o *encodeFlags) error {
 	e := &encoding{app: a, flags: o, begun: time.Now(), show: a.reporter(o.quiet || o.json, o.verbose)}
+	return e.run(ctx, c, arg, func() error {
+		switch r := e.result(e.target.Path); {
+		case o.json:
+			return r.print(a.stdout)
+		case o.quiet:
+			return nil
+		default:
+			return a.printf("%s", r.report())
+		}
+	})
+}
+
+// run does the work, and calls tell when it is done.
+func (e *encoding) run(ctx context.Context, c *cobra.Command, arg string, tell func() error) error {
+	o := e.flags
 	defer e.show.Close()
 	if o.json {
-		a.failed = func(err error) { _ = e.result("").failed(err).print(a.stdout) }
+		e.failed = func(err error) { _ = e.result("").failed(err).print(e.stdout) }
 	}
 	if err := e.prepare(c, arg); err != nil {
 		return err
@@ -91,14 +117,7 @@ func (a *app) encode(ctx context.Context, c *cobra.Command, arg string, o *encod
 	case err != nil:
 		return err
 	}
-	switch r := e.result(e.target.Path); {
-	case o.json:
-		return r.print(a.stdout)
-	case o.quiet:
-		return nil
-	default:
-		return a.printf("%s", r.report())
-	}
+	return tell()
 }
 
 // prepare finds every mistake that can be found before anything starts.
@@ -109,11 +128,16 @@ func (e *encoding) prepare(c *cobra.Command, arg string) (err error) {
 	if e.input, err = openInput(arg, e.stdin); err != nil {
 		return err
 	}
-	if e.target, err = deliverable.Check(e.flags.output, e.flags.force, e.input.info); err != nil {
-		return err
+	for _, not := range []fs.FileInfo{e.input.info, e.keep} {
+		if e.target, err = deliverable.Check(e.flags.output, e.flags.force, not); err != nil {
+			return err
+		}
 	}
 	e.spec = e.flags.wanted(c.Flags())
 	e.spec.Container, e.spec.Name = e.target.Container, e.input.name
+	if e.shape != nil {
+		return e.target.Sweep()
+	}
 	if err := check(e.spec, nil, encodeFlagOf); err != nil {
 		return err
 	}
@@ -132,7 +156,7 @@ func encodeFlagOf(field string) string {
 func (e *encoding) checkPlace(c *cobra.Command) error {
 	o := e.flags
 	if o.output == "" {
-		return fault.Userf("usage", "encode", "there is no OUTPUT", "name it: -o OUTPUT")
+		return fault.Userf("usage", c.Name(), "there is no OUTPUT", "name it: -o OUTPUT")
 	}
 	if o.workers < 0 {
 		return fault.Userf("usage", "--workers", "a number of workers can't be negative", "leave it out for one per core")
@@ -157,6 +181,11 @@ func (e *encoding) result(output string) result {
 func (e *encoding) finish(ctx context.Context, cl *client.Client, source string) error {
 	e.spec.Source = source
 	var err error
+	if e.shape != nil {
+		if err := e.shape(ctx, cl); err != nil {
+			return err
+		}
+	}
 	if e.job, err = submit(ctx, cl, e.spec, ""); err != nil {
 		return err
 	}
@@ -164,7 +193,10 @@ func (e *encoding) finish(ctx context.Context, cl *client.Client, source string)
 	if err := e.follow(ctx, cl); err != nil {
 		return err
 	}
-	return e.fetch(ctx, cl, e.target)
+	if err := e.fetch(ctx, cl, e.target); err != nil || e.done == nil {
+		return err
+	}
+	return e.done(ctx, cl)
 }
 
 // follow shows the job's progress until it is done.

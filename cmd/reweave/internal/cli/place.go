@@ -50,7 +50,12 @@ func (e *encoding) onThisMachine(ctx context.Context) error {
 		return err
 	}
 	// What ffmpeg has is found out while the servers start, and before the job does.
-	check := sync.OnceValue(func() error { return haveCodec(ctx, e.spec.WithDefaults()) })
+	check := sync.OnceValue(func() error {
+		if e.shape != nil { // which codec it is, the server tells
+			return nil
+		}
+		return haveCodec(ctx, e.spec.WithDefaults())
+	})
 	go check() //nolint:errcheck // whoever needs the answer calls it again
 	return whileLocked(ctx, lockPoll, e.show.Note,
 		func() error {
@@ -135,6 +140,9 @@ func (e *encoding) nodeOptions(ctx context.Context, dir string) (node.Options, e
 		return node.Options{}, fmt.Errorf("open a port of this machine: %w", err)
 	}
 	cfg.ForOne(l, e.flags.workers, e.spec.WithDefaults(), e.input.pipe)
+	if e.shape != nil {
+		cfg.Encoder.Codecs = nil
+	}
 	return node.Options{
 		Dir: dir, Ephemeral: !node.Serves(dir), Discard: !node.Serves(dir), Modules: []string{"all"},
 		Configs: cfg, Log: log, Metrics: boot.NewRegistry(),

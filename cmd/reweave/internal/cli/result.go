@@ -61,9 +61,13 @@ func (r result) failed(err error) result {
 }
 
 func (r result) print(w io.Writer) error {
+	return printObject(w, r)
+}
+
+func printObject(w io.Writer, v any) error {
 	enc := json.NewEncoder(w)
 	enc.SetEscapeHTML(false)
-	if err := enc.Encode(r); err != nil {
+	if err := enc.Encode(v); err != nil {
 		return fmt.Errorf("write the result: %w", err)
 	}
 	return nil
@@ -90,5 +94,5 @@ func wantsJSON(args []string) bool {
 	if i := slices.Index(args, "--"); i >= 0 {
 		args = args[:i]
 	}
-	return len(args) > 0 && args[0] == "encode" && (slices.Contains(args, "--json") || slices.Contains(args, "--json=true"))
+	return len(args) > 0 && (args[0] == "encode" || args[0] == "patch") && (slices.Contains(args, "--json") || slices.Contains(args, "--json=true"))
 }

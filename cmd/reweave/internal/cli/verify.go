@@ -1,0 +1,135 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/reweave/reweave/pkg/fault"
+	"github.com/reweave/reweave/pkg/ffmpeg"
+	"github.com/reweave/reweave/pkg/patch"
+)
+
+// reportSuffix is what the name of a patch's report adds to that of the deliverable.
+const reportSuffix = ".patch.json"
+
+func (a *app) verifyCommand() *cobra.Command {
+	var base, report string
+	var asJSON bool
+	c := &cobra.Command{
+		Use:   "verify OUT --against BASE",
+		Short: "Prove what a patch changed, and that it changed nothing else",
+		Long: `Compares the packets of OUT with those of BASE, lists what is kept and what is new, and
+decodes two groups of pictures on either side of every seam. It reads the two files and
+nothing else; when OUT` + reportSuffix + ` is there, every change must be announced in it.
+
+The exit code is 0 when the patch is proved, 1 when it is not.`,
+		Args: takes("OUT"),
+		RunE: a.does(func(ctx context.Context, _ *cobra.Command, args []string) error {
+			if base == "" {
+				return fault.Userf("usage", "verify", "there is no BASE", "name it: --against BASE")
+			}
+			return a.verify(ctx, args[0], base, report, asJSON)
+		}),
+	}
+	f := c.Flags()
+	f.StringVar(&base, "against", "", "the deliverable that was patched")
+	f.StringVar(&report, "report", "", "report of the patch (default: OUT"+reportSuffix+", if it is there)")
+	f.BoolVar(&asJSON, "json", false, "print the proof as JSON")
+	return c
+}
+
+func (a *app) verify(ctx context.Context, out, base, report string, asJSON bool) error {
+	for _, file := range []string{out, base} {
+		if _, err := os.Stat(file); err != nil {
+			return fault.Userf("bad-input", file, "the file can't be read: "+cause(err), "")
+		}
+	}
+	announced, err := readReport(out, report)
+	if err != nil {
+		return err
+	}
+	tool, err := ffmpeg.Find(ctx)
+	if err != nil {
+		return err
+	}
+	found, err := patch.Prove(ctx, tool, base, out)
+	if err != nil {
+		return err
+	}
+	err = found.Check()
+	if err == nil && announced != nil {
+		err = announced.Covers(found)
+	}
+	found.Proved = err == nil
+	if asJSON {
+		return errors.Join(a.printJSON(found), err)
+	}
+	return errors.Join(a.printf("%s", summary(found)), err)
+}
+
+// readReport reads the report that was named, or the one beside OUT if it is there.
+func readReport(out, name string) (*patch.Report, error) {
+	path := name
+	if path == "" {
+		path = out + reportSuffix
+	}
+	b, err := os.ReadFile(path)
+	if name == "" && errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fault.Userf("bad-input", path, "the report can't be read: "+cause(err), "")
+	}
+	r, err := patch.DecodeReport(b)
+	if err != nil {
+		return nil, fault.Userf("bad-input", path, err.Error(), "leave it out, or make the patch again")
+	}
+	return r, nil
+}
+
+// summary tells of a proof in a few lines.
+func summary(r *patch.Report) string {
+	var b strings.Builder
+	kept := 0
+	for _, k := range r.Kept {
+		kept += k.New.Len()
+	}
+	fmt.Fprintf(&b, "  kept     %d of %d frames, bit for bit\n", kept, r.Output.Frames)
+	for _, ch := range r.Changes {
+		fmt.Fprintf(&b, "  %-8s frames %d–%d (%.3f s to %.3f s), before: %s\n", ch.Why, ch.New.From, ch.New.To, ch.Start, ch.End, span(ch.Old))
+	}
+	ok := 0
+	for _, s := range r.Seams {
+		if s.Problem == "" {
+			ok++
+		}
+	}
+	fmt.Fprintf(&b, "  seams    %d of %d decode without a fault\n", ok, len(r.Seams))
+	return b.String()
+}
+
+func span(f patch.Frames) string {
+	if f.Len() == 0 {
+		return "nothing"
+	}
+	return fmt.Sprintf("%d–%d", f.From, f.To)
+}
+
+// writeReport puts a patch's report beside the deliverable.
+func writeReport(r *patch.Report, path string) error {
+	b, err := json.MarshalIndent(r, "", "  ")
+	if err == nil {
+		err = os.WriteFile(path, append(b, '\n'), 0o644) //nolint:gosec // it is as public as the deliverable
+	}
+	if err != nil {
+		return fmt.Errorf("write the report: %w", err)
+	}
+	return nil
+}

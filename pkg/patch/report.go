@@ -1,0 +1,185 @@
+package patch
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/reweave/reweave/pkg/fault"
+	"github.com/reweave/reweave/pkg/ffmpeg"
+	"github.com/reweave/reweave/pkg/media"
+	"github.com/reweave/reweave/pkg/plan"
+)
+
+// Version is the version of the report's format.
+const Version = 1
+
+// Report tells what a patch changed, and proves that it changed nothing else.
+type Report struct {
+	Version int  `json:"version"`
+	Base    File `json:"base"`
+	Output  File `json:"output"`
+	// Same is the depth at which frames were taken for the same: packets.
+	Same string         `json:"same,omitempty"`
+	Rate media.Rational `json:"rate"`
+	// Changes are the stretches that are new, Kept those that both have bit for bit; the
+	// two together are the whole film.
+	Changes []Announced `json:"changes"`
+	Kept    []Kept      `json:"kept"`
+	Seams   []Seam      `json:"seams"`
+	// Proved says that nothing is wrong: what is kept is the same in both files, and every
+	// seam decodes.
+	Proved bool `json:"proved"`
+}
+
+// File is one of the two files.
+type File struct {
+	Name   string `json:"name"`
+	SHA256 string `json:"sha256"`
+	Bytes  int64  `json:"bytes"`
+	Frames int    `json:"frames"`
+}
+
+// Announced is a change with where it is in the patched film, in seconds from its start,
+// and why it is new.
+type Announced struct {
+	Change
+	Start float64 `json:"start"`
+	End   float64 `json:"end"`
+	Why   string  `json:"why"`
+	// Chunks are the chunks of the patched film that lie in the change, where its manifest
+	// is known.
+	Chunks []Chunk `json:"chunks,omitempty"`
+}
+
+// Chunk is a chunk of the patched film.
+type Chunk struct {
+	Number int    `json:"number"`
+	Frames Frames `json:"frames"`
+	Key    string `json:"key"`
+}
+
+// Prove compares the two files and decodes every seam. Nothing but the files is read.
+func Prove(ctx context.Context, tool *ffmpeg.Tool, base, out string) (*Report, error) {
+	old, err := Read(ctx, tool, base, base)
+	if err != nil {
+		return nil, err
+	}
+	film, err := Read(ctx, tool, out, out)
+	if err != nil {
+		return nil, err
+	}
+	c, err := Compare(old, film)
+	if err != nil {
+		return nil, err
+	}
+	r := &Report{Version: Version, Rate: film.Source.Video.Rate, Kept: c.Kept, Changes: []Announced{}, Seams: []Seam{}, Proved: true}
+	if r.Base, err = describe(old); err != nil {
+		return nil, err
+	}
+	if r.Output, err = describe(film); err != nil {
+		return nil, err
+	}
+	for _, ch := range c.Changes {
+		origin := film.seconds(0)
+		r.Changes = append(r.Changes, Announced{
+			Change: ch, Start: film.seconds(ch.New.From) - origin, End: film.seconds(ch.New.To) - origin, Why: why(ch),
+		})
+	}
+	seams, err := CheckSeams(ctx, tool, old, film, c)
+	if err != nil {
+		return nil, err
+	}
+	r.Seams = append(r.Seams, seams...)
+	for _, s := range seams {
+		r.Proved = r.Proved && s.Problem == ""
+	}
+	return r, nil
+}
+
+func why(c Change) string {
+	switch {
+	case c.Old.Len() == 0:
+		return "inserted"
+	case c.New.Len() == 0:
+		return "removed"
+	}
+	return "replaced"
+}
+
+func describe(f *Film) (File, error) {
+	sum, size, err := digestFile(f.Path)
+	return File{Name: f.Name, SHA256: sum, Bytes: size, Frames: f.Frames()}, err
+}
+
+func digestFile(path string) (sum string, size int64, err error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return "", 0, err
+	}
+	defer f.Close()
+	h := sha256.New()
+	if size, err = io.Copy(h, f); err != nil {
+		return "", 0, fmt.Errorf("read %s: %w", path, err)
+	}
+	return hex.EncodeToString(h.Sum(nil)), size, nil
+}
+
+// Name adds to the changes the chunks of the patched film's manifest that lie in them.
+func (r *Report) Name(m *plan.Manifest) {
+	for i := range r.Changes {
+		ch := &r.Changes[i]
+		for n, c := range m.Chunks {
+			if c.Start < ch.New.To && c.Start+c.Frames > ch.New.From {
+				ch.Chunks = append(ch.Chunks, Chunk{Number: n, Frames: Frames{c.Start, c.Start + c.Frames}, Key: c.Key})
+			}
+		}
+	}
+}
+
+// Check returns an error that names the first thing that is wrong.
+func (r *Report) Check() error {
+	for _, s := range r.Seams {
+		if s.Problem != "" {
+			return &fault.Error{Class: fault.Permanent, Type: "patch-not-proved", Where: fmt.Sprintf("%s, frame %d", r.Output.Name, s.At), Title: s.Problem}
+		}
+	}
+	return nil
+}
+
+// Covers returns an error that names a change which r, a report made when the patch was,
+// did not announce.
+func (r *Report) Covers(found *Report) error {
+	if r.Base.SHA256 != found.Base.SHA256 || r.Output.SHA256 != found.Output.SHA256 {
+		return fault.Userf("other-film", found.Output.Name, "the report is about other files, by their digests", "verify the files that it was made with")
+	}
+	for _, ch := range found.Changes {
+		covered := false
+		for _, a := range r.Changes {
+			covered = covered || a.New.From <= ch.New.From && ch.New.To <= a.New.To && a.Old.From <= ch.Old.From && ch.Old.To <= a.Old.To
+		}
+		if !covered {
+			return &fault.Error{
+				Class: fault.Permanent, Type: "patch-not-proved", Where: fmt.Sprintf("%s, frames %d to %d", found.Output.Name, ch.New.From, ch.New.To-1),
+				Title: "they differ, and the report doesn't say so",
+			}
+		}
+	}
+	return nil
+}
+
+// DecodeReport reads a report.
+func DecodeReport(b []byte) (*Report, error) {
+	var r Report
+	if err := json.Unmarshal(b, &r); err != nil {
+		return nil, fmt.Errorf("read report: %w", err)
+	}
+	if r.Version != Version {
+		return nil, fmt.Errorf("read report: version %d, want %d", r.Version, Version)
+	}
+	return &r, nil
+}

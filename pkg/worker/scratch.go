@@ -34,16 +34,32 @@ func OpenScratch(base string) (*Scratch, error) {
 		return nil, fmt.Errorf("make scratch directory: %w", err)
 	}
 	sweepScratch(base)
-	// Locked before it is there, so that no other process's sweep takes it for stale.
-	s := &Scratch{dir: filepath.Join(base, scratchPrefix+strings.ToLower(rand.Text()))}
-	s.lock = flock.New(lockFile(s.dir))
-	if err := s.lock.Lock(); err != nil {
-		return nil, fmt.Errorf("lock scratch directory: %w", err)
+	for {
+		// Locked before it is there, so that no other process's sweep takes it for stale.
+		s := &Scratch{dir: filepath.Join(base, scratchPrefix+strings.ToLower(rand.Text()))}
+		s.lock = flock.New(lockFile(s.dir))
+		if err := s.lock.Lock(); err != nil {
+			return nil, fmt.Errorf("lock scratch directory: %w", err)
+		}
+		if !holds(s.lock) { // a sweep saw the file before it was locked
+			_ = s.lock.Close()
+			continue
+		}
+		if err := os.Mkdir(s.dir, 0o700); err != nil {
+			return nil, errors.Join(fmt.Errorf("make scratch directory: %w", err), s.Close())
+		}
+		return s, nil
 	}
-	if err := os.Mkdir(s.dir, 0o700); err != nil {
-		return nil, errors.Join(fmt.Errorf("make scratch directory: %w", err), s.Close())
+}
+
+// holds reports whether the file that is locked still has its name.
+func holds(l *flock.Flock) bool {
+	locked, err := l.Stat()
+	if err != nil {
+		return false
 	}
-	return s, nil
+	named, err := os.Stat(l.Path())
+	return err == nil && os.SameFile(locked, named)
 }
 
 // lockFile stands beside the directory: whoever removes it holds its lock until then.
@@ -57,7 +73,7 @@ func sweepScratch(base string) {
 		return
 	}
 	for _, file := range locks {
-		l := flock.New(file)
+		l := flock.New(file, flock.SetFlag(os.O_RDWR)) // one that is gone by now stays so
 		if ok, err := l.TryLock(); err != nil || !ok {
 			continue
 		}

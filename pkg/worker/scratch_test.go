@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/reweave/reweave/pkg/worker"
@@ -94,5 +95,33 @@ func TestScratchElsewhere(t *testing.T) {
 	}
 	if _, err := worker.OpenScratch(file); err == nil || !strings.Contains(err.Error(), "make scratch directory") {
 		t.Errorf("%v", err)
+	}
+}
+
+// Services start at the same time, and each sweeps: none takes another's directory for
+// one that was left.
+func TestManyOpenAtOnce(t *testing.T) {
+	base := t.TempDir()
+	for range 20 {
+		var all sync.WaitGroup
+		for range 16 {
+			all.Go(func() {
+				s, err := worker.OpenScratch(base)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				if _, _, err := s.Dir("work"); err != nil {
+					t.Error(err)
+				}
+				if err := s.Close(); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		all.Wait()
+	}
+	if left, err := os.ReadDir(base); err != nil || len(left) > 0 {
+		t.Errorf("left behind: %v, %v", left, err)
 	}
 }

@@ -70,6 +70,7 @@ func (is *Issues) add(slug, field, title, hint string) {
 func (s Spec) Validate(available map[string][]string, also ...SourceKind) error {
 	var is Issues
 	s.checkSource(&is, also)
+	s.checkEdits(&is, also)
 	s.checkContainer(&is)
 	checkCodec(&is, s.Video, available)
 	checkQuality(&is, s.Video)

@@ -54,6 +54,13 @@ type Segment struct {
 	Doubtful bool
 }
 
+// Clip returns the segment that owns the frames from to to of those that s owns, counted
+// from 0, to not included. It carries the same packets.
+func (s Segment) Clip(from, to int) Segment {
+	s.First, s.PTS = s.First+from, s.PTS[from:to]
+	return s
+}
+
 // candidate is a clean keyframe that may become a boundary.
 type candidate struct {
 	at    int // packet number

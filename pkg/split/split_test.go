@@ -220,3 +220,19 @@ func TestSegmentsDependOnContentAlone(t *testing.T) {
 		}
 	})
 }
+
+// A clip owns what it is asked for, at the ranks and times that it had.
+func TestClipOwnsApart(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		s := split.Segment{Carried: []int{3, 4, 5}, Ranks: []int{0, 2, 1}, First: rapid.IntRange(0, 9).Draw(t, "first")}
+		for i := range rapid.IntRange(1, 30).Draw(t, "frames") {
+			s.PTS = append(s.PTS, int64(100+7*i))
+		}
+		from := rapid.IntRange(0, len(s.PTS)-1).Draw(t, "from")
+		to := rapid.IntRange(from+1, len(s.PTS)).Draw(t, "to")
+		c := s.Clip(from, to)
+		if c.First != s.First+from || len(c.PTS) != to-from || c.PTS[0] != s.PTS[from] || !slices.Equal(c.Carried, s.Carried) || !slices.Equal(c.Ranks, s.Ranks) {
+			t.Fatalf("%+v of %+v", c, s)
+		}
+	})
+}

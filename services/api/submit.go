@@ -136,6 +136,13 @@ func (s *Server) check(ctx context.Context, spec job.Spec) (job.Spec, error) {
 	if spec, err = s.findSource(ctx, spec); err != nil {
 		return spec, err
 	}
+	for i, e := range spec.Edits {
+		found, err := s.findSource(ctx, job.Spec{Source: e.Source, Name: e.Name})
+		if err != nil {
+			return spec, err
+		}
+		spec.Edits[i].Name = found.Name
+	}
 	return spec.WithDefaults(), nil
 }
 

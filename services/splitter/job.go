@@ -3,13 +3,10 @@ package splitter
 import (
 	"bytes"
 	"context"
-	"errors"
-	"io"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
-	"github.com/reweave/reweave/pkg/demux"
 	"github.com/reweave/reweave/pkg/faultpoint"
 	"github.com/reweave/reweave/pkg/job"
 	"github.com/reweave/reweave/pkg/lifecycle"
@@ -17,7 +14,6 @@ import (
 	"github.com/reweave/reweave/pkg/plan"
 	"github.com/reweave/reweave/pkg/queue/natsq"
 	"github.com/reweave/reweave/pkg/source"
-	"github.com/reweave/reweave/pkg/split"
 	"github.com/reweave/reweave/pkg/store"
 )
 
@@ -32,7 +28,6 @@ type work struct {
 	tracks tracks
 	window int
 
-	spool *demux.Spool
 	queue *placer
 	plan  plan.Plan
 }
@@ -103,55 +98,16 @@ func begin(j *job.Job, window int) error {
 
 // cut reads the source to its end, handing each segment on as soon as it is known.
 func (w *work) cut(ctx context.Context) error {
+	main, err := w.openReel(ctx, w.src, w.info, w.tracks.extracts)
+	if err != nil {
+		return err
+	}
+	defer main.close()
+	w.plan.TimeBase = main.demux.TimeBase()
 	g, gctx := errgroup.WithContext(ctx)
-	w.spool = demux.NewSpool(w.dir)
-	defer w.spool.Close()
 	w.queue = newPlacer(w, g)
-	g.Go(func() error { return w.read(gctx) })
+	g.Go(func() error { return w.assemble(gctx, main) })
 	return g.Wait()
-}
-
-func (w *work) read(ctx context.Context) error {
-	var stream io.Reader
-	if w.src.Input.Path == "" {
-		stream = w.src.Stream
-	}
-	d, err := demux.Open(ctx, w.tool, w.src.Input, w.info, stream, w.tracks.extracts)
-	if err != nil {
-		return err
-	}
-	defer d.Close()
-	w.plan.TimeBase = d.TimeBase()
-	w.queue.track = d.Track()
-	cutter := split.New(split.Rule{Min: w.job.Spec.ChunkMin, Max: w.job.Spec.ChunkMax}, d.TimeBase())
-	var last demux.Packet
-	for n := 0; ; n++ {
-		p, err := d.Next()
-		if errors.Is(err, io.EOF) {
-			break
-		} else if err != nil {
-			return err
-		}
-		if err := w.spool.Put(p.Data); err != nil {
-			return err
-		}
-		segments, err := cutter.Push(p.Packet)
-		if err != nil {
-			return err
-		}
-		if err := w.queue.add(ctx, segments, cutter.Oldest()); err != nil {
-			return err
-		}
-		if !p.Discard && (n == 0 || p.PTS >= last.PTS) {
-			last = p
-		}
-	}
-	segments, err := cutter.Flush()
-	if err != nil {
-		return err
-	}
-	w.plan.End = last.PTS + w.lastDuration(last.Duration, d.TimeBase())
-	return w.queue.add(ctx, segments, cutter.Oldest())
 }
 
 // lastDuration returns how long the last frame is shown: as the source tells, else as

@@ -14,7 +14,6 @@ import (
 
 	"github.com/reweave/reweave/pkg/chunk"
 	"github.com/reweave/reweave/pkg/faultpoint"
-	"github.com/reweave/reweave/pkg/matroska"
 	"github.com/reweave/reweave/pkg/plan"
 	"github.com/reweave/reweave/pkg/queue"
 	"github.com/reweave/reweave/pkg/split"
@@ -26,71 +25,79 @@ import (
 type placer struct {
 	w     *work
 	g     *errgroup.Group
-	track matroska.Track
 	slots chan struct{}
 
 	mu      sync.Mutex
 	placed  []plan.Segment
-	frames  int         // owned by the segments so far
-	holding map[int]int // segment number → oldest packet it needs, while it is handled
+	frames  int // owned by the segments so far
+	holding map[int]held
 	waiting map[int]int64
 	reused  int
+}
+
+// held is the oldest packet that a segment needs while it is handled.
+type held struct {
+	reel   *reel
+	packet int
 }
 
 // handlers is how many segments are handled side by side.
 const handlers = 4
 
 func newPlacer(w *work, g *errgroup.Group) *placer {
-	return &placer{w: w, g: g, slots: make(chan struct{}, handlers), holding: map[int]int{}, waiting: map[int]int64{}}
+	return &placer{w: w, g: g, slots: make(chan struct{}, handlers), holding: map[int]held{}, waiting: map[int]int64{}}
 }
 
-// add takes the next segments. oldest is the oldest packet that later ones may carry.
-func (p *placer) add(ctx context.Context, segments []split.Segment, oldest int) error {
-	for _, s := range segments {
-		if s.Doubtful {
-			var err error
-			if s, err = p.trim(ctx, s); err != nil {
-				return err
-			}
-		}
-		select {
-		case p.slots <- struct{}{}:
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		}
-		p.mu.Lock()
-		i, start := len(p.placed), p.frames
-		p.placed = append(p.placed, plan.Segment{})
-		p.frames += len(s.PTS)
-		p.holding[i] = s.Carried[0]
-		p.mu.Unlock()
-		p.g.Go(func() error {
-			defer func() { <-p.slots }()
-			return p.place(ctx, i, start, s)
-		})
+// add takes the next segment of the film, whose owned frames are shown at times.
+func (p *placer) add(ctx context.Context, r *reel, s split.Segment, times []int64) error {
+	select {
+	case p.slots <- struct{}{}:
+	case <-ctx.Done():
+		return context.Cause(ctx)
 	}
 	p.mu.Lock()
-	for _, n := range p.holding {
-		oldest = min(oldest, n)
-	}
+	i, start := len(p.placed), p.frames
+	p.placed = append(p.placed, plan.Segment{})
+	p.frames += len(times)
+	p.holding[i] = held{r, s.Carried[0]}
 	p.mu.Unlock()
-	p.w.spool.Release(oldest)
+	p.g.Go(func() error {
+		defer func() { <-p.slots }()
+		return p.place(ctx, i, start, r, s, times)
+	})
+	p.release(r)
 	return nil
 }
 
-// file lays out the segment's file.
-func (p *placer) file(s split.Segment) *matroska.Segment {
-	packets := make([]matroska.Packet, len(s.Carried))
-	for k, n := range s.Carried {
-		packets[k] = p.w.spool.Packet(n)
-		packets[k].Rank = s.Ranks[k]
+// drain waits until all segments so far are handled.
+func (p *placer) drain(ctx context.Context) error {
+	for range handlers {
+		select {
+		case p.slots <- struct{}{}:
+			defer func() { <-p.slots }()
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
 	}
-	return matroska.NewSegment(p.track, packets)
+	return nil
+}
+
+// release lets go of the packets that no segment needs any more.
+func (p *placer) release(r *reel) {
+	oldest := r.oldest()
+	p.mu.Lock()
+	for _, h := range p.holding {
+		if h.reel == r {
+			oldest = min(oldest, h.packet)
+		}
+	}
+	p.mu.Unlock()
+	r.spool.Release(oldest)
 }
 
 // place handles segment number i, whose first frame is number start.
-func (p *placer) place(ctx context.Context, i, start int, s split.Segment) error {
-	file := p.file(s)
+func (p *placer) place(ctx context.Context, i, start int, r *reel, s split.Segment, times []int64) error {
+	file := r.file(s)
 	digest, _, err := store.Digest(file.Open())
 	if err != nil {
 		return fmt.Errorf("digest segment %d: %w", i, err)
@@ -107,7 +114,7 @@ func (p *placer) place(ctx context.Context, i, start int, s split.Segment) error
 	}
 	p.w.segments.Inc()
 	p.mu.Lock()
-	p.placed[i] = plan.Segment{Digest: digest, First: s.First, Bytes: file.Size(), Times: plan.NewTimes(s.PTS), Key: key}
+	p.placed[i] = plan.Segment{Digest: digest, First: s.First, Bytes: file.Size(), Times: plan.NewTimes(times), Key: key}
 	delete(p.holding, i)
 	if waits {
 		p.waiting[i] = file.Size()

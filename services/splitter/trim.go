@@ -16,13 +16,13 @@ import (
 // trim decodes the first segment of a source that begins in the middle of a GOP, and
 // leaves out of it the frames that do not come out, as a decoder of the whole source
 // leaves them out. The deliverable then begins where the source can be seen.
-func (p *placer) trim(ctx context.Context, s split.Segment) (split.Segment, error) {
-	path := filepath.Join(p.w.dir, "head.mkv")
+func (r *reel) trim(ctx context.Context, s split.Segment) (split.Segment, error) {
+	path := filepath.Join(r.w.dir, "head.mkv")
 	f, err := os.Create(path)
 	if err != nil {
 		return s, fmt.Errorf("look at the beginning: %w", err)
 	}
-	_, err = io.Copy(f, p.file(s).Open())
+	_, err = io.Copy(f, r.file(s).Open())
 	if cerr := f.Close(); err == nil {
 		err = cerr
 	}
@@ -30,7 +30,7 @@ func (p *placer) trim(ctx context.Context, s split.Segment) (split.Segment, erro
 		return s, fmt.Errorf("look at the beginning: %w", err)
 	}
 	defer os.Remove(path)
-	shown, err := chunk.Decodable(ctx, p.w.tool, path)
+	shown, err := chunk.Decodable(ctx, r.w.tool, path)
 	if err != nil {
 		return s, fmt.Errorf("look at the beginning: %w", err)
 	}
@@ -39,13 +39,12 @@ func (p *placer) trim(ctx context.Context, s split.Segment) (split.Segment, erro
 		lost++
 	}
 	if lost == len(s.PTS) {
-		return s, fault.Userf("damaged-source", p.w.src.Input.Name, "nothing of its beginning can be decoded",
+		return s, fault.Userf("damaged-source", r.name, "nothing of its beginning can be decoded",
 			"cut it at a keyframe first")
 	}
 	if lost > 0 {
-		p.w.plan.Notes = append(p.w.plan.Notes, fmt.Sprintf(
+		r.w.plan.Notes = append(r.w.plan.Notes, fmt.Sprintf(
 			"the source begins in the middle of a GOP: its first %d frames can't be decoded", lost))
 	}
-	s.First, s.PTS = s.First+lost, s.PTS[lost:]
-	return s, nil
+	return s.Clip(lost, len(s.PTS)), nil
 }

@@ -73,6 +73,8 @@ type encoding struct {
 	show   progress.Reporter
 	// job is what was last heard of it.
 	job job.Job
+	// sharesFiles says that whoever does the work reads this machine's files.
+	sharesFiles bool
 	// keep is a file that OUTPUT must not be, shape completes the Spec once a server can
 	// be asked, and done is called when OUTPUT is in its place. They may be nil.
 	keep        fs.FileInfo

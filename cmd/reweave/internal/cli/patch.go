@@ -24,30 +24,40 @@ import (
 // patchFlags are the flags of patch.
 type patchFlags struct {
 	encodeFlags
-	source  string
-	rebuild bool
+	source          string
+	ranges          []string
+	aligned, ripple bool
+	rebuild         bool
 }
 
 func (a *app) patchCommand() *cobra.Command {
 	var o patchFlags
 	c := &cobra.Command{
-		Use:   "patch BASE --source NEW -o OUT",
+		Use:   "patch BASE --source NEW [--range A-B=FIX] -o OUT",
 		Short: "Make a deliverable from a changed source, encoding only what changed",
 		Long: `Makes of NEW what BASE is: the same settings, the same encoder, and every chunk of BASE
 that is still the same. BASE is a deliverable that was made here, or the id of a job. What
 changed is found by itself; OUT equals, byte for byte, what encoding NEW from scratch gives.
 
+With --range, NEW is the source that BASE was made from, and the frames from A up to, but
+not including, B are replaced by those of FIX. A and B are timecodes from 00:00:00:00
+(drop-frame with a semicolon), seconds, or frames such as 1713f.
+
 Then the patch is proved: the packets that are kept are compared with those of BASE, and
 two groups of pictures on either side of every seam are decoded. OUT` + reportSuffix + ` holds
 the proof; reweave verify repeats it. BASE is only read.`,
-		Example: `  reweave patch film.mp4 --source film-v2.mov -o film-v2.mp4`,
-		Args:    takes("BASE"),
+		Example: `  reweave patch film.mp4 --source film-v2.mov -o film-v2.mp4
+  reweave patch film.mp4 --source film.mov --range 00:01:10:00-00:01:14:12=fix.mov -o film-v2.mp4`,
+		Args: takes("BASE"),
 		RunE: a.does(func(ctx context.Context, c *cobra.Command, args []string) error {
 			return a.patch(ctx, c, args[0], &o)
 		}),
 	}
 	f := c.Flags()
-	f.StringVar(&o.source, "source", "", "the changed source")
+	f.StringVar(&o.source, "source", "", "the changed source; with --range, the one that BASE was made from")
+	f.StringArrayVar(&o.ranges, "range", nil, "replace the frames from A up to B by those of a file: A-B=FIX; may be given several times")
+	f.BoolVar(&o.aligned, "aligned", false, "each FIX holds the whole film, not the range alone")
+	f.BoolVar(&o.ripple, "ripple", false, "each FIX may have another length than its range, and what is behind moves")
 	f.BoolVar(&o.rebuild, "rebuild", false, "encode with the encoder that there is, and so every chunk, when BASE's is gone")
 	o.registerPlace(c, a.server)
 	return c
@@ -56,7 +66,8 @@ the proof; reweave verify repeats it. BASE is only read.`,
 // patching is one run of patch.
 type patching struct {
 	*encoding
-	rebuild bool
+	*patchFlags
+	fixes fixes
 	// name is what the user called BASE; file is its absolute path, "" for a job.
 	name, file string
 	remove     func() // drops a base that was fetched
@@ -65,7 +76,7 @@ type patching struct {
 }
 
 func (a *app) patch(ctx context.Context, c *cobra.Command, base string, o *patchFlags) error {
-	p := &patching{name: base, rebuild: o.rebuild, remove: func() {}, encoding: &encoding{
+	p := &patching{name: base, patchFlags: o, remove: func() {}, encoding: &encoding{
 		app: a, flags: &o.encodeFlags, begun: time.Now(), show: a.reporter(o.quiet || o.json, o.verbose),
 	}}
 	p.shape, p.done = p.like, p.made
@@ -73,7 +84,14 @@ func (a *app) patch(ctx context.Context, c *cobra.Command, base string, o *patch
 	if o.source == "" {
 		return fault.Userf("usage", "patch", "there is no NEW", "name the changed source: --source NEW")
 	}
+	if len(o.ranges) == 0 && (o.aligned || o.ripple) {
+		return fault.Userf("usage", "patch", "--aligned and --ripple say what the files of --range hold, and there is none", "add --range A-B=FIX")
+	}
 	if err := p.findBase(); err != nil {
+		return err
+	}
+	var err error
+	if p.fixes, err = parseFixes(o.ranges); err != nil {
 		return err
 	}
 	return p.run(ctx, c, o.source, func() error { return p.tell() })
@@ -115,6 +133,9 @@ func (p *patching) like(ctx context.Context, cl *client.Client) error {
 	if p.manifest.Container != p.target.Container {
 		return fault.Userf("other-container", p.target.Path, fmt.Sprintf("BASE is %s, not %s", p.manifest.Container, p.target.Container),
 			"end OUT in ."+p.manifest.Container)
+	}
+	if spec.Edits, err = p.edits(ctx, cl, p.fixes, spec.Like.Rate, p.aligned, p.ripple); err != nil {
+		return err
 	}
 	p.spec = spec
 	return nil

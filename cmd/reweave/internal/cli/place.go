@@ -22,6 +22,7 @@ import (
 // interrupted. A server that shares this machine's files is not sent them.
 func (e *encoding) onServer(ctx context.Context, url string, sharesFiles bool) error {
 	cl := e.client(url)
+	e.sharesFiles = sharesFiles
 	src, err := sourceFor(ctx, cl, e.input, sharesFiles, e.show)
 	if err != nil {
 		return err
@@ -109,6 +110,7 @@ func (e *encoding) onNode(ctx context.Context, dir string, check func() error) e
 		return err
 	}
 	defer func() { _ = o.Configs.API.Listener.Close() }() // the api may have closed it
+	e.sharesFiles = true
 	src := e.input.path
 	switch {
 	case e.input.url != "":

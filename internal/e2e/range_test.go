@@ -1,0 +1,99 @@
+package e2e_test
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/reweave/reweave/internal/e2e"
+	"github.com/reweave/reweave/internal/testenv"
+)
+
+// exactly are settings under which every frame comes out as it went in.
+var exactly = []string{"--data", "data", "--json", "--preset", "ultrafast", "--qp", "0", "--chunk-min", "0.5", "--chunk-max", "2"}
+
+// TestRangesAreReplacedFrameForFrame replaces ranges by hand, and compares every frame
+// and its time with those that were to come out.
+func TestRangesAreReplacedFrameForFrame(t *testing.T) {
+	t.Parallel()
+	film := cutFilm(t, "null")
+	whole, short, long := cutFilm(t, "negate"), cutFilm(t, "negate,trim=end_frame=20"), cutFilm(t, "negate,trim=end_frame=31")
+	frames, negated := testenv.FrameHashes(t, film), testenv.FrameHashes(t, whole)
+	for name, tc := range map[string]struct {
+		audio string
+		args  []string
+		want  []testenv.Frame // in order; times are those of the film, or follow each other
+	}{
+		"a range":    {"aac", []string{"--range", "100f-120f=" + short}, slices.Concat(frames[:100], negated[:20], frames[120:])},
+		"by time":    {"aac", []string{"--range", "4.0-4.8=" + short}, slices.Concat(frames[:100], negated[:20], frames[120:])},
+		"aligned":    {"aac", []string{"--aligned", "--range", "00:00:04:00-00:00:04:20=" + whole}, slices.Concat(frames[:100], negated[100:120], frames[120:])},
+		"two ranges": {"none", []string{"--range", "200f-220f=" + short, "--range", "0f-20f=" + short}, slices.Concat(negated[:20], frames[20:200], negated[:20], frames[220:])},
+		"the end":    {"aac", []string{"--range", "280f-300f=" + short}, slices.Concat(frames[:280], negated[:20])},
+		"everything": {"none", []string{"--aligned", "--range", "0f-300f=" + whole}, negated},
+		"longer":     {"none", []string{"--ripple", "--range", "100f-120f=" + long}, slices.Concat(frames[:100], negated[:31], frames[120:])},
+		"shorter":    {"none", []string{"--ripple", "--range", "100f-150f=" + short}, slices.Concat(frames[:100], negated[:20], frames[150:])},
+		"insertion":  {"none", []string{"--ripple", "--range", "100f-100f=" + short}, slices.Concat(frames[:100], negated[:20], frames[100:])},
+		"in front":   {"none", []string{"--ripple", "--range", "0f-0f=" + short}, slices.Concat(negated[:20], frames)},
+		"behind":     {"none", []string{"--ripple", "--range", "300f-300f=" + short}, slices.Concat(frames, negated[:20])},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			e2e.Command(t, dir, append([]string{"encode", film, "-o", "base.mp4", "--audio", tc.audio}, exactly...)...).Succeed()
+			patchOf(t, dir, "base.mp4", film, "out.mp4", tc.args...)
+			got := testenv.FrameHashes(t, filepath.Join(dir, "out.mp4"))
+			if len(got) != len(tc.want) {
+				t.Fatalf("%d frames, want %d", len(got), len(tc.want))
+			}
+			for i, f := range got {
+				at := float64(f.PTS-got[0].PTS) * f.TimeBase.Float()
+				if f.Hash != tc.want[i].Hash || at < float64(i)/25-0.0001 || at > float64(i)/25+0.0001 {
+					t.Fatalf("frame %d at %.4f s is another one", i, at)
+				}
+			}
+			verified(t, dir, "out.mp4", "base.mp4", 0, "")
+			if err := os.RemoveAll(filepath.Join(dir, "data", "objects", "reweave", "chunks")); err != nil {
+				t.Fatal(err)
+			}
+			again := patchOf(t, dir, "base.mp4", film, "again.mp4", tc.args...)
+			if again.Chunks.Encoded < 2 {
+				t.Errorf("with an empty store it has the chunks %+v", again.Chunks)
+			}
+			sameBytes(t, filepath.Join(dir, "out.mp4"), filepath.Join(dir, "again.mp4"))
+		})
+	}
+}
+
+// TestMistakesInRangesAreTold wants each in one line, before anything is encoded.
+func TestMistakesInRangesAreTold(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	film, short, small := cutFilm(t, "null"), cutFilm(t, "negate,trim=end_frame=20"), cutFilm(t, "scale=80:60,trim=end_frame=20")
+	e2e.Command(t, dir, append([]string{"encode", film, "-o", "base.mp4", "--audio", "aac"}, exactly...)...).Succeed()
+	for name, tc := range map[string]struct {
+		says string
+		args []string
+	}{
+		"no range":           {"it is no range", []string{"--range", "100f=" + short}},
+		"no file":            {"there is no such file", []string{"--range", "100f-120f=nothing.mov"}},
+		"no time":            {`"x" is neither a timecode nor seconds`, []string{"--range", "x-120f=" + short}},
+		"backwards":          {"frames 120 to 100 are no range", []string{"--range", "120f-100f=" + short}},
+		"nothing to replace": {"it replaces no frame", []string{"--range", "100f-100f=" + short}},
+		"overlapping":        {"before the one before it ends at 120", []string{"--range", "100f-120f=" + short, "--range", "119f-139f=" + short}},
+		"past the end":       {"it replaces frames up to 310 of a film that has 300", []string{"--range", "290f-310f=" + short}},
+		"too short":          {"it has 20 frames, and is to replace 40", []string{"--range", "100f-140f=" + short}},
+		"too long":           {"it has more than the 10 frames", []string{"--range", "100f-110f=" + short}},
+		"another size":       {"its size is 80×60, not 160×120", []string{"--range", "100f-120f=" + small}},
+		"ripple with audio":  {"the audio can't follow", []string{"--ripple", "--range", "100f-120f=" + short}},
+		"ripple of nothing":  {"there is none", []string{"--ripple"}},
+		"both":               {"has the film's length", []string{"--ripple", "--aligned", "--range", "100f-120f=" + film}},
+	} {
+		p := e2e.Command(t, dir, append([]string{"patch", "base.mp4", "--source", film, "-o", "out.mp4", "--data", "data"}, tc.args...)...)
+		if code := p.Run(); code != 2 || !strings.Contains(p.Stderr.String(), tc.says) {
+			t.Errorf("%s: exit code %d: %s", name, code, &p.Stderr)
+		}
+		noOutput(t, dir)
+	}
+}

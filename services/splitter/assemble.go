@@ -1,0 +1,203 @@
+package splitter
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/reweave/reweave/pkg/fault"
+	"github.com/reweave/reweave/pkg/job"
+	"github.com/reweave/reweave/pkg/recipe"
+)
+
+// assemble hands on the film: the source's frames, with the edits' in place of those that
+// they replace.
+func (w *work) assemble(ctx context.Context, main *reel) error {
+	shift := int64(0) // by which an edit of another length moved what is behind it
+	for i, e := range w.job.Spec.Edits {
+		if err := w.pass(ctx, main, e.From, shift); err != nil {
+			return err
+		}
+		replaced, err := w.skip(ctx, main, e.To)
+		if err != nil {
+			return err
+		}
+		if len(replaced) != e.To-e.From {
+			return fault.Userf("range-past-end", fmt.Sprintf("edits[%d]", i), fmt.Sprintf(
+				"it replaces frames up to %d of a film that has %d", e.To, main.first), "end it at the film's end")
+		}
+		if shift, err = w.insert(ctx, i, replaced, shift, main); err != nil {
+			return fmt.Errorf("edits[%d]: %w", i, err)
+		}
+	}
+	if err := w.pass(ctx, main, -1, shift); err != nil {
+		return err
+	}
+	w.plan.End = main.end() + shift
+	return nil
+}
+
+// pass hands on the source's segments before frame to, -1 for all.
+func (w *work) pass(ctx context.Context, main *reel, to int, shift int64) error {
+	for {
+		s, _, err := main.take(ctx, to)
+		if errors.Is(err, io.EOF) {
+			return nil
+		} else if err != nil {
+			return err
+		}
+		times := s.PTS
+		if shift != 0 {
+			times = make([]int64, len(s.PTS))
+			for k, t := range s.PTS {
+				times[k] = t + shift
+			}
+		}
+		if err := w.queue.add(ctx, main, s, times); err != nil {
+			return err
+		}
+	}
+}
+
+// skip leaves out the source's frames before number to and returns their times.
+func (w *work) skip(ctx context.Context, main *reel, to int) (times []int64, err error) {
+	for {
+		s, _, err := main.take(ctx, to)
+		if errors.Is(err, io.EOF) {
+			return times, nil
+		} else if err != nil {
+			return nil, err
+		}
+		times = append(times, s.PTS...)
+		w.queue.release(main)
+	}
+}
+
+// insert hands on the frames of edit number i. They are shown at the times of those that
+// they replace, where there are as many, else at the film's nominal rate. It returns by
+// how much what is behind is moved.
+func (w *work) insert(ctx context.Context, i int, replaced []int64, shift int64, main *reel) (int64, error) {
+	e := w.job.Spec.Edits[i]
+	j := w.job
+	j.Spec.Source, j.Spec.Name = e.Source, e.Name
+	src, err := w.open.Open(ctx, j, w.dir)
+	if err != nil {
+		return 0, err
+	}
+	defer src.Close()
+	info, err := w.tool.Probe(ctx, src.Input, src.Head)
+	if err != nil {
+		return 0, err
+	}
+	picture := info.Video.Picture
+	if picture.PixFmt == w.info.Video.Picture.PixFmt { // converted as the source's is
+		picture.PixFmt = w.plan.Recipe.Picture.PixFmt
+	}
+	if differs := likeOf(w.plan.Recipe).Differs(job.Like{Picture: picture, Rate: info.Video.Rate}); differs != "" {
+		return 0, fault.Userf("other-picture", src.Input.Name, "it can't replace frames of "+w.src.Input.Name+": "+differs,
+			"export it with the settings of the film")
+	}
+	fix, err := w.openReel(ctx, src, info, nil)
+	if err != nil {
+		return 0, err
+	}
+	defer fix.close()
+	return w.fill(ctx, e, fix, replaced, shift, main)
+}
+
+// fill hands on the frames of an edit.
+func (w *work) fill(ctx context.Context, e job.Edit, fix *reel, replaced []int64, shift int64, main *reel) (int64, error) {
+	from, to := 0, -1
+	if e.Aligned {
+		from, to = e.From, e.To
+	}
+	for fix.first < from {
+		if _, _, err := fix.take(ctx, from); errors.Is(err, io.EOF) {
+			break
+		} else if err != nil {
+			return 0, err
+		}
+	}
+	same := e.To - e.From
+	begin, err := w.timeOf(ctx, replaced, main)
+	if err != nil {
+		return 0, err
+	}
+	n := 0
+	for {
+		s, _, err := fix.take(ctx, to)
+		if errors.Is(err, io.EOF) {
+			break
+		} else if err != nil {
+			return 0, err
+		}
+		times := make([]int64, len(s.PTS))
+		for k := range times {
+			if times[k] = w.at(begin, n+k); !e.Ripple && n+k < len(replaced) {
+				times[k] = replaced[n+k]
+			}
+			times[k] += shift
+		}
+		n += len(times)
+		if n > same && !e.Ripple {
+			break
+		}
+		if err := w.queue.add(ctx, fix, s, times); err != nil {
+			return 0, err
+		}
+	}
+	if n != same && !e.Ripple {
+		return 0, wrongLength(fix.name, n, same)
+	}
+	if err := w.queue.drain(ctx); err != nil { // its spool ends with this function
+		return 0, err
+	}
+	if n == same {
+		return shift, nil
+	}
+	end := w.at(begin, same)
+	if len(replaced) > 0 {
+		if end, err = w.timeAfter(ctx, main); err != nil {
+			return 0, err
+		}
+	}
+	return shift + w.at(begin, n) - end, nil
+}
+
+func wrongLength(name string, n, want int) error {
+	if n > want {
+		return fault.Userf("wrong-length", name, fmt.Sprintf("it has more than the %d frames that it is to replace", want), "cut it, or let the film grow: --ripple")
+	}
+	return fault.Userf("wrong-length", name, fmt.Sprintf("it has %d frames, and is to replace %d", n, want), "make it longer, or let the film shrink: --ripple")
+}
+
+// at returns the time of the n-th frame at the nominal rate behind one that is shown at t.
+func (w *work) at(t int64, n int) int64 {
+	return t + w.plan.Recipe.Rate.Inv().Rescale(int64(n), w.plan.TimeBase)
+}
+
+// timeOf returns when the first of the replaced frames is shown, or the frame before which
+// something is inserted.
+func (w *work) timeOf(ctx context.Context, replaced []int64, main *reel) (int64, error) {
+	if len(replaced) > 0 {
+		return replaced[0], nil
+	}
+	return w.timeAfter(ctx, main)
+}
+
+// timeAfter returns when the frame behind the replaced ones is shown, or would be.
+func (w *work) timeAfter(ctx context.Context, main *reel) (int64, error) {
+	for len(main.ahead) == 0 && !main.ended {
+		if err := main.read(ctx); err != nil {
+			return 0, err
+		}
+	}
+	if len(main.ahead) > 0 {
+		return main.ahead[0].PTS[0], nil
+	}
+	return main.end(), nil
+}
+
+// likeOf is what a recipe's pictures are like.
+func likeOf(r recipe.Recipe) job.Like { return job.Like{Picture: r.Picture, Rate: r.Rate} }

@@ -83,19 +83,40 @@ func TestTasksGoToWorkersWithTheBuild(t *testing.T) {
 	}
 }
 
-func TestUrgentFirstAndAShareForTheLow(t *testing.T) {
+func TestUrgentFirstAndAShareForEach(t *testing.T) {
 	b := newBus(t)
 	for i := range 20 {
 		ok(t, b.EnqueueTask(t.Context(), newTask("L", queue.Video(i), job.Low)))
 		ok(t, b.EnqueueTask(t.Context(), newTask("N", queue.Video(i), job.Normal)))
 		ok(t, b.EnqueueTask(t.Context(), newTask("H", queue.Video(i), job.High)))
 	}
-	count := map[string]int{}
-	for range 16 {
-		count[must(tasks(b)(within(t, limit)))(t).JobID()]++
+	got := ""
+	for range 20 {
+		got += must(tasks(b)(within(t, limit)))(t).JobID()
 	}
-	if count["H"] != 14 || count["L"] != 2 {
-		t.Errorf("16 leases were %v, want 14 high and 2 low", count)
+	if want := "HHHHHHHLHNHHHHHLHHNH"; got != want {
+		t.Errorf("leased %s, want %s", got, want)
+	}
+}
+
+// A long queue for one build does not keep a worker that has two from the other.
+func TestBuildsTakeTurns(t *testing.T) {
+	b := newBus(t)
+	for i := range 6 {
+		first, second := newTask("A", queue.Video(i), job.Normal), newTask("B", queue.Video(i), job.Normal)
+		second.Recipe.Encoder = "x" + build
+		ok(t, b.EnqueueTask(t.Context(), first))
+		if i < 2 {
+			ok(t, b.EnqueueTask(t.Context(), second))
+		}
+	}
+	got := ""
+	for range 8 {
+		l := must(b.NextTask(within(t, limit), []string{build, "x" + build, "0ther"}))(t)
+		got += l.JobID()
+	}
+	if got != "ABABAAAA" {
+		t.Errorf("leased %s, want ABABAAAA", got)
 	}
 }
 

@@ -41,6 +41,12 @@ func (t TaskID) Index() int {
 	return n
 }
 
+// Window is how many tasks of a job may be in the queue at once where the workers have so
+// many slots, as far as is known when the job begins.
+func Window(slots int) int {
+	return slots + (slots+1)/2
+}
+
 // Task is all that an encoder needs to know of one unit of work.
 type Task struct {
 	Job   string    `json:"job"`
@@ -48,6 +54,10 @@ type Task struct {
 	Class job.Class `json:"class"`
 	// Window is how many tasks of this job may be in the queue at once.
 	Window int `json:"window"`
+	// Tenant is whose job it is, and Slots how many slots of the workers that tenant's
+	// jobs may hold at once; 0 for any number.
+	Tenant string `json:"tenant,omitempty"`
+	Slots  int    `json:"slots,omitempty"`
 	// Source is the object key of the segment, SHA256 its digest, Bytes its size.
 	Source string `json:"source"`
 	SHA256 string `json:"sha256"`

@@ -1,0 +1,101 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/reweave/reweave/pkg/job"
+)
+
+// TestNobodyWaitsForLong counts, on two slots, how many segments of a long job begin
+// between the arrival of a short one and its first segment. The encodes are held until
+// both are in the queue, so that it is the order that counts and no time.
+func TestNobodyWaitsForLong(t *testing.T) {
+	const slots = 2
+	for name, c := range map[string]struct {
+		long, short job.Class
+		may         int
+	}{
+		// One in three of the window's tasks waits, and each slot has one in hand.
+		"equals":             {job.Normal, job.Normal, 1},
+		"high beside low":    {job.Low, job.High, 0},
+		"high beside normal": {job.Normal, job.High, 0},
+		// Its turn comes with the eighth lease at the latest, unless another's does.
+		"low beside high": {job.High, job.Low, 9},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := &harness{dir: t.TempDir(), bin: built(t), out: t.Output(), brief: true}
+			w, err := h.fairWorld(t.Context(), 1, slots)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer w.end()
+			all, short, err := w.inOrder(t.Context(), slots, c.long, c.short)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(all) != 25 {
+				t.Errorf("%d segments began, want 25", len(all))
+			}
+			if n := before(all, short) - slots; n < 0 || n > c.may {
+				t.Errorf("%d segments of the long job began first, at most %d may", n, c.may)
+			}
+		})
+	}
+}
+
+// inOrder runs a long job and, once it fills the slots, a short one, and returns the
+// segments of both in the order in which they began.
+func (w *world) inOrder(ctx context.Context, slots int, long, short job.Class) (all []begin, id string, err error) {
+	if err := errors.Join(w.tell("least", "0"), w.tell("gate", "shut")); err != nil {
+		return nil, "", err
+	}
+	film, err := w.silent(ctx, "long.mkv", 20)
+	if err != nil {
+		return nil, "", err
+	}
+	clip, err := w.silent(ctx, "clip.mkv", 5)
+	if err != nil {
+		return nil, "", err
+	}
+	first, err := w.give(ctx, film, long, 30)
+	if err != nil {
+		return nil, "", err
+	}
+	if err := await(ctx, jobLimit, "full slots", func() (bool, error) {
+		b, err := w.begins()
+		return len(b) == slots, err
+	}); err != nil {
+		return nil, "", err
+	}
+	if id, err = w.give(ctx, clip, short, 20); err != nil {
+		return nil, "", err
+	}
+	if err := errors.Join(w.reach(ctx, first, job.Encoding), w.reach(ctx, id, job.Encoding), w.open(), w.finish(ctx, first, id)); err != nil {
+		return nil, "", err
+	}
+	all, err = w.begins()
+	return all, id, err
+}
+
+func TestFairnessIsJudged(t *testing.T) {
+	waits := []float64{0.1, 0.2, 3.5, 0.3}
+	if m, p := percentile(waits, 50), percentile(waits, 99); m != 0.2 || p != 3.5 || percentile(nil, 50) != 0 {
+		t.Errorf("median %v, 99th percentile %v", m, p)
+	}
+	r := fairRow{scene: scene{name: "a", jobs: 4, may: 3}, waits: waits, ideal: 1.2}
+	r.err = r.judge()
+	var out bytes.Buffer
+	printFairness(&out, []fairRow{r}, time.Second)
+	if want := "FAILED: waited 3.50, at most 3.0; took 1.20 of the ideal, at most 1.10"; !strings.Contains(out.String(), want) {
+		t.Error(out.String())
+	}
+	r.may, r.ideal = 4, 1.05
+	if err := r.judge(); err != nil {
+		t.Error(err)
+	}
+}

@@ -157,7 +157,7 @@ func TestAllReadsAreTheLeaders(t *testing.T) {
 			t.Errorf("stream %s allows direct gets", info.Config.Name)
 		}
 	}
-	if ok(t, streams.Err()); n != 12 {
-		t.Errorf("%d streams, want 12", n)
+	if ok(t, streams.Err()); n != 14 {
+		t.Errorf("%d streams, want 14", n)
 	}
 }

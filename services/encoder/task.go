@@ -210,12 +210,16 @@ func (s *service) advance(ctx context.Context, t queue.Task) error {
 				return err
 			} else if !done {
 				faultpoint.Hit("encoder.before-release")
-				if err := s.env.Bus.EnqueueTask(ctx, next); err != nil {
+				if err := s.env.Bus.Release(ctx, next); err != nil {
 					return err
 				}
 				faultpoint.Hit("encoder.after-release")
 			}
 		}
+	}
+	// Behind that release: the next one waits already where its tenant has no slot free.
+	if err := s.env.Bus.Finished(ctx, t); err != nil {
+		return err
 	}
 	if err := lifecycle.Complete(ctx, s.env.Bus, s.env.Store, t.Job); err != nil && !errors.Is(err, natsq.ErrNoJob) {
 		return err

@@ -113,7 +113,7 @@ func (s *service) release(ctx context.Context, j job.Job, done map[queue.TaskID]
 				return err
 			}
 			if found && (id.IsAudio() || i < t.Window || done[queue.Video(i-t.Window)]) {
-				if err := s.env.Bus.EnqueueTask(ctx, t); err != nil {
+				if err := s.env.Bus.Release(ctx, t); err != nil {
 					return err
 				}
 			}

@@ -121,9 +121,24 @@ type Worker struct {
 	Busy    int    `json:"busy"`
 	// Encoders maps an encoder's name to its build.
 	Encoders map[string]Encoder `json:"encoders"`
-	// Tasks are what the worker does now, such as "01J…/v12 34%".
-	Tasks []string  `json:"tasks,omitempty"`
+	// Doing is what the worker does now, the longest first.
+	Doing []Doing `json:"doing,omitempty"`
+	// Draining says that it takes no new work and ends when this is done.
+	Draining bool `json:"draining,omitempty"`
+	// Since is when the worker began, At when it told this, both by its own clock.
+	Since time.Time `json:"since"`
 	At    time.Time `json:"at"`
+}
+
+// Doing is a task in a worker's hand.
+type Doing struct {
+	Job   string `json:"job"`
+	Task  TaskID `json:"task"`
+	Codec string `json:"codec"`
+	// Frames is how many of the Total frames are encoded; both are 0 for audio.
+	Frames int       `json:"frames"`
+	Total  int       `json:"total"`
+	Since  time.Time `json:"since"`
 }
 
 // Encoder is one encoder of one build of ffmpeg.

@@ -26,7 +26,6 @@ const (
 	eventAge     = 30 * 24 * time.Hour
 	requestAge   = 7 * 24 * time.Hour
 	secretAge    = 90 * 24 * time.Hour
-	workerAge    = 60 * time.Second
 )
 
 // streamConfigs returns what every stream is to be. None allows direct gets: those
@@ -129,7 +128,7 @@ func (b *Bus) buckets(ctx context.Context) ([]jetstream.KeyValue, error) {
 	for _, c := range []struct {
 		name string
 		age  time.Duration
-	}{{"jobs", 0}, {"requests", requestAge}, {"workers", workerAge}, {"encoders", 0}, {"slots", 0}, {secretsBucket, secretAge}, {tenantsBucket, 0}} {
+	}{{"jobs", 0}, {"requests", requestAge}, {"workers", b.cfg.AckWait}, {"encoders", 0}, {"slots", 0}, {secretsBucket, secretAge}, {tenantsBucket, 0}} {
 		if (c.name == secretsBucket || c.name == tenantsBucket) && b.cfg.Existing {
 			continue // it is for those alone who make it
 		}

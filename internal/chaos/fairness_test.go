@@ -82,6 +82,56 @@ func (w *world) inOrder(ctx context.Context, slots int, long, short job.Class) (
 	return all, id, err
 }
 
+// TestWorkersThatComeLaterHelp begins a job on one slot and has four more come while its
+// segments are held: all five are busy with it then, and nothing is encoded twice.
+func TestWorkersThatComeLaterHelp(t *testing.T) {
+	h := &harness{dir: t.TempDir(), bin: built(t), out: t.Output(), brief: true}
+	f := fleet{api: 1, splitter: 1, muxer: 1, encoder: 1, env: map[string][]string{
+		"encoder": {"REWEAVE_ENCODER_STALL=2m"}, "encoder1": {"REWEAVE_ENCODER_SLOTS=4"},
+	}}
+	w, err := h.newWorld(t.Context(), f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.end()
+	if err := errors.Join(w.tell("least", "0"), w.tell("gate", "shut")); err != nil {
+		t.Fatal(err)
+	}
+	film, err := w.silent(t.Context(), "film.mkv", 20)
+	if err != nil {
+		t.Fatal(err)
+	}
+	id, err := w.give(t.Context(), film, job.Normal, 30)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.reach(t.Context(), id, job.Encoding); err != nil {
+		t.Fatal(err)
+	}
+	if j, err := w.bus.Job(t.Context(), id); err != nil || j.Window != 2 {
+		t.Fatalf("the window is %d: %v", j.Window, err)
+	}
+	w.services["encoder1"] = &service{kind: "encoder", env: w.environ("encoder1", "encoder", f)}
+	if err := w.start("encoder1"); err != nil {
+		t.Fatal(err)
+	}
+	if err := await(t.Context(), jobLimit, "five busy slots", func() (bool, error) {
+		b, err := w.begins()
+		return len(b) == 5, err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(w.open(), w.finish(t.Context(), id)); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := w.redone(id); err != nil || n != 0 {
+		t.Errorf("%d encodes were redone: %v", n, err)
+	}
+	if b, err := w.begins(); err != nil || len(b) != 20 {
+		t.Errorf("%d encodes began, want 20: %v", len(b), err)
+	}
+}
+
 func TestFairnessIsJudged(t *testing.T) {
 	waits := []float64{0.1, 0.2, 3.5, 0.3}
 	if m, p := percentile(waits, 50), percentile(waits, 99); m != 0.2 || p != 3.5 || percentile(nil, 50) != 0 {

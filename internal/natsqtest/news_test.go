@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/cloudevents/sdk-go/v2/event"
-
 	natsserver "github.com/nats-io/nats-server/v2/server"
 
 	"github.com/reweave/reweave/pkg/job"

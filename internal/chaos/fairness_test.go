@@ -82,6 +82,38 @@ func (w *world) inOrder(ctx context.Context, slots int, long, short job.Class) (
 	return all, id, err
 }
 
+// TestUrgentSourcesAreReadAtOnce has two low jobs hold both places of a splitter, which
+// reads no further while nobody encodes: a high one is read beside them.
+func TestUrgentSourcesAreReadAtOnce(t *testing.T) {
+	h := &harness{dir: t.TempDir(), bin: built(t), out: t.Output(), brief: true}
+	w, err := h.newWorld(t.Context(), fleet{
+		api: 1, splitter: 1, muxer: 1, encoder: 1, env: map[string][]string{"splitter": {"REWEAVE_SPLITTER_AHEAD=1", "REWEAVE_SPLITTER_JOBS=2"}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.end()
+	w.services["encoder0"].proc.kill()
+	film, err := w.silent(t.Context(), "film.mkv", 5)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var ids []string
+	for i, class := range []job.Class{job.Low, job.Low, job.High} {
+		id, err := w.give(t.Context(), film, class, 30+i)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := w.reach(t.Context(), id, job.Splitting); err != nil {
+			t.Fatal(err)
+		}
+		ids = append(ids, id)
+	}
+	if err := errors.Join(w.start("encoder0"), w.finish(t.Context(), ids...)); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // TestWorkersThatComeLaterHelp begins a job on one slot and has four more come while its
 // segments are held: all five are busy with it then, and nothing is encoded twice.
 func TestWorkersThatComeLaterHelp(t *testing.T) {

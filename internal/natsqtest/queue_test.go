@@ -19,8 +19,8 @@ func TestEnqueueIsIdempotentWhilePendingAndInFlight(t *testing.T) {
 		enqueue func() error
 		next    func(context.Context) (*natsq.Lease, error)
 	}{
-		"split": {func() error { return b.EnqueueSplit(t.Context(), job.High, "A") }, b.NextSplit},
-		"mux":   {func() error { return b.EnqueueMux(t.Context(), "", "A") }, b.NextMux},
+		"split": {func() error { return b.EnqueueSplit(t.Context(), job.High, "A") }, natsq.EachClass(b.NextSplit)[0]},
+		"mux":   {func() error { return b.EnqueueMux(t.Context(), "", "A") }, natsq.EachClass(b.NextMux)[1]},
 		"task":  {func() error { return b.EnqueueTask(t.Context(), newTask("A", "v3", job.Low)) }, tasks(b)},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -96,6 +96,17 @@ func TestUrgentFirstAndAShareForEach(t *testing.T) {
 	}
 	if want := "HHHHHHHLHNHHHHHLHHNH"; got != want {
 		t.Errorf("leased %s, want %s", got, want)
+	}
+}
+
+// Who asks for work of one class gets no other.
+func TestWorkOfOneClass(t *testing.T) {
+	b := newBus(t)
+	ok(t, b.EnqueueSplit(t.Context(), job.Low, "L"))
+	none(t, func(ctx context.Context) (*natsq.Lease, error) { return b.NextSplit(ctx, job.High, job.Normal) })
+	ok(t, b.EnqueueSplit(t.Context(), job.High, "H"))
+	if l := must(b.NextSplit(within(t, limit), job.Low))(t); l.JobID() != "L" {
+		t.Errorf("leased %s, want the low one", l.JobID())
 	}
 }
 

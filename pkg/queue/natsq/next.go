@@ -22,16 +22,24 @@ type lane struct {
 	class                   job.Class
 }
 
-// NextSplit waits for a job to split and leases it. It returns ctx.Err() when ctx
-// ends first.
-func (b *Bus) NextSplit(ctx context.Context) (*Lease, error) {
-	return b.next(ctx, jobLanes(streamSplit, "jobq"), []string{"poke.jobq"}, &b.splitTurns)
+// NextSplit waits for a job to split, of one of these classes or of any, and leases it.
+// It returns ctx.Err() when ctx ends first.
+func (b *Bus) NextSplit(ctx context.Context, classes ...job.Class) (*Lease, error) {
+	return b.next(ctx, jobLanes(streamSplit, "jobq", classes), []string{"poke.jobq"}, &b.splitTurns)
 }
 
-// NextMux waits for a job to mux and leases it. It returns ctx.Err() when ctx ends
-// first.
-func (b *Bus) NextMux(ctx context.Context) (*Lease, error) {
-	return b.next(ctx, jobLanes(streamMux, "mux"), []string{"poke.mux"}, &b.muxTurns)
+// NextMux waits for a job to mux, of one of these classes or of any, and leases it. It
+// returns ctx.Err() when ctx ends first.
+func (b *Bus) NextMux(ctx context.Context, classes ...job.Class) (*Lease, error) {
+	return b.next(ctx, jobLanes(streamMux, "mux", classes), []string{"poke.mux"}, &b.muxTurns)
+}
+
+// EachClass makes of a method that waits for work of classes one for each class.
+func EachClass(next func(context.Context, ...job.Class) (*Lease, error)) (each []func(context.Context) (*Lease, error)) {
+	for _, class := range job.Classes {
+		each = append(each, func(ctx context.Context) (*Lease, error) { return next(ctx, class) })
+	}
+	return each
 }
 
 // NextTask waits for a task for one of these encoder builds and leases it. It
@@ -56,9 +64,12 @@ func (b *Bus) NextTask(ctx context.Context, builds []string) (*Lease, error) {
 	return b.next(ctx, lanes, pokes, &b.taskTurns)
 }
 
-func jobLanes(stream, kind string) []lane {
+func jobLanes(stream, kind string, classes []job.Class) []lane {
+	if len(classes) == 0 {
+		classes = job.Classes
+	}
 	var lanes []lane
-	for _, class := range job.Classes {
+	for _, class := range classes {
 		c := string(class)
 		lanes = append(lanes, lane{stream, kind + "-" + c, kind + "." + c + ".>", class})
 	}

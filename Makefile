@@ -99,6 +99,10 @@ bench: build ## measure against ffmpeg alone and print a table (BENCHFLAGS=…)
 chaos: build ## kill, freeze, cut and damage everything, and print what came of it (CHAOSFLAGS='-run NATS')
 	$(GO) run ./internal/chaos -bin bin $(CHAOSFLAGS)
 
+.PHONY: fairness
+fairness: build ## measure how long small jobs wait beside long ones and urgent ones (CHAOSFLAGS='-run 1,500')
+	$(GO) run ./internal/chaos -bin bin -fairness $(CHAOSFLAGS)
+
 .PHONY: docs
 docs: build ## write docs/configuration.md anew from the configuration structs
 	bin/reweave config --markdown > docs/configuration.md

@@ -54,12 +54,18 @@ func (f *tokenFile) add(tenant string, scope auth.Scope) (token string) {
 	if err != nil {
 		f.t.Fatal(err)
 	}
+	f.line(string(line))
+	return token
+}
+
+// line adds a line to the file.
+func (f *tokenFile) line(text string) {
+	f.t.Helper()
 	old, err := os.ReadFile(f.path)
 	if err != nil {
 		f.t.Fatal(err)
 	}
-	f.write(string(old) + string(line) + "\n")
-	return token
+	f.write(string(old) + text + "\n")
 }
 
 // Every operation of the API is refused to those without a token, and to those whose

@@ -8,26 +8,46 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
 
 func TestMain(m *testing.M) {
-	if !serveMaybe() {
-		m.Run() // the testing package takes the exit code from m
+	if serveMaybe() {
+		return
 	}
+	var err error
+	if binaries, err = os.MkdirTemp("", "reweave-chaos-bin-"); err != nil {
+		panic(err)
+	}
+	m.Run()                    // the testing package takes the exit code from m
+	_ = os.RemoveAll(binaries) // the system's directory for temporary files is swept anyhow
+}
+
+var (
+	building sync.Once
+	binaries string
+)
+
+// built returns the directory with the services, built once for all tests.
+func built(t *testing.T) string {
+	t.Helper()
+	building.Do(func() {
+		for _, s := range []string{"api", "splitter", "encoder", "muxer"} {
+			build := exec.CommandContext(t.Context(), "go", "build", "-o", filepath.Join(binaries, "reweave-"+s), "./cmd/"+s)
+			build.Dir = filepath.Join("..", "..", "services", s)
+			if said, err := build.CombinedOutput(); err != nil {
+				t.Fatalf("build %s: %v\n%s", s, err, said)
+			}
+		}
+	})
+	return binaries
 }
 
 // TestFaultsLeaveNoMark is the short run: some faults of each kind.
 func TestFaultsLeaveNoMark(t *testing.T) {
-	bin := t.TempDir()
-	for _, s := range []string{"api", "splitter", "encoder", "muxer"} {
-		build := exec.CommandContext(t.Context(), "go", "build", "-o", filepath.Join(bin, "reweave-"+s), "./cmd/"+s)
-		build.Dir = filepath.Join("..", "..", "services", s)
-		if said, err := build.CombinedOutput(); err != nil {
-			t.Fatalf("build %s: %v\n%s", s, err, said)
-		}
-	}
+	bin := built(t)
 	var table, said bytes.Buffer
 	if err := run(t.Context(), []string{"-bin", bin, "-short"}, &table, &said); err != nil {
 		t.Errorf("%v\n%s%s", err, &said, &table)

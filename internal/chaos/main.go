@@ -9,6 +9,7 @@
 //
 //	go run ./internal/chaos -bin bin            every fault, and a table
 //	go run ./internal/chaos -bin bin -run nats  those with "nats" in their name
+//	go run ./internal/chaos -bin bin -fairness  how long jobs wait beside others
 //
 // It exits with 1 when a fault left a mark.
 package main
@@ -49,6 +50,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	bin := flags.String("bin", "bin", "directory with the built services")
 	only := flags.String("run", "", "inject only the faults whose name contains this")
 	short := flags.Bool("short", false, "a few faults, a minute in all")
+	fair := flags.Bool("fairness", false, "measure how long jobs wait beside others, instead of injecting faults")
+	segment := flags.Duration("segment", 2*time.Second, "with -fairness: how long an encode takes")
 	keep := flags.Bool("keep", false, "keep logs and state of what failed")
 	if err := flags.Parse(args); err != nil {
 		return err
@@ -60,6 +63,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	h := &harness{dir: dir, out: stderr, brief: *short}
 	if h.bin, err = filepath.Abs(*bin); err != nil {
 		return err
+	}
+	if *fair {
+		return errors.Join(h.fairness(ctx, stdout, *only, *segment), os.RemoveAll(dir))
 	}
 	begin := time.Now()
 	rows, err := h.all(ctx, picked(*only, *short))

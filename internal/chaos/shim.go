@@ -11,7 +11,9 @@ import (
 // shim stands before ffmpeg in the PATH of the services. It adds a line to the file
 // encodes for every encode of a task, named JOB-TASK-RANDOM after its directory; it
 // waits as long as the file delay says; and for the task that the file poison names it
-// does what that says.
+// does what that says. Where there is a file least, the encode takes at least as long as
+// that says, and the file times gets a line NAME NANOSECONDS at its beginning; it
+// goes on once there is no file gate.
 const shim = `#!/bin/sh
 dir='DIR'
 for out; do :; done
@@ -36,6 +38,16 @@ if [ -s "$dir/poison" ]; then
 		esac ;;
 	esac
 fi
+if [ -s "$dir/least" ]; then
+	echo "$name $(date +%s%N)" >>"$dir/times"
+	while [ -e "$dir/gate" ]; do sleep 0.02; done
+	read -r least <"$dir/least"
+	sleep "$least" &
+	'REAL' "$@"
+	code=$?
+	wait
+	exit $code
+fi
 exec 'REAL' "$@"
 `
 
@@ -57,6 +69,9 @@ func (w *world) putShim() (string, error) {
 func (w *world) tell(file, order string) error {
 	return os.WriteFile(filepath.Join(w.dir, file), []byte(order), 0o600)
 }
+
+// open lets the encodes go on that wait at the gate.
+func (w *world) open() error { return os.Remove(filepath.Join(w.dir, "gate")) }
 
 // encodes returns how often encodes of each task of a job were begun.
 func (w *world) encodes(job string) (map[string]int, error) {

@@ -24,13 +24,19 @@ const jobLimit = 3 * time.Minute
 // Submit creates a job and asks for it to be split, as the api does.
 func (c *Cluster) Submit(t testing.TB, spec job.Spec) job.Job {
 	t.Helper()
+	return c.SubmitFor(t, spec, "", 0)
+}
+
+// SubmitFor does so for a tenant whose jobs may hold so many slots, 0 for any number.
+func (c *Cluster) SubmitFor(t testing.TB, spec job.Spec, tenant string, slots int) job.Job {
+	t.Helper()
 	spec = spec.WithDefaults()
 	if err := spec.Validate(nil, job.LocalPath); err != nil {
 		t.Fatalf("check spec: %v", err)
 	}
 	now := time.Now().UTC()
 	j, created, err := c.Bus.CreateJob(t.Context(), job.Job{
-		ID: ulid.Make().String(), State: job.Queued, Spec: spec, Created: now, Updated: now,
+		ID: ulid.Make().String(), State: job.Queued, Spec: spec, Created: now, Updated: now, Tenant: tenant, Slots: slots,
 	}, "")
 	if err != nil || !created {
 		t.Fatalf("create job: created %v, %v", created, err)

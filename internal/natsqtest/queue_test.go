@@ -19,8 +19,8 @@ func TestEnqueueIsIdempotentWhilePendingAndInFlight(t *testing.T) {
 		enqueue func() error
 		next    func(context.Context) (*natsq.Lease, error)
 	}{
-		"split": {func() error { return b.EnqueueSplit(t.Context(), job.High, "A") }, b.NextSplit},
-		"mux":   {func() error { return b.EnqueueMux(t.Context(), "", "A") }, b.NextMux},
+		"split": {func() error { return b.EnqueueSplit(t.Context(), job.High, "A") }, natsq.EachClass(b.NextSplit)[0]},
+		"mux":   {func() error { return b.EnqueueMux(t.Context(), "", "A") }, natsq.EachClass(b.NextMux)[1]},
 		"task":  {func() error { return b.EnqueueTask(t.Context(), newTask("A", "v3", job.Low)) }, tasks(b)},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -83,19 +83,51 @@ func TestTasksGoToWorkersWithTheBuild(t *testing.T) {
 	}
 }
 
-func TestUrgentFirstAndAShareForTheLow(t *testing.T) {
+func TestUrgentFirstAndAShareForEach(t *testing.T) {
 	b := newBus(t)
 	for i := range 20 {
 		ok(t, b.EnqueueTask(t.Context(), newTask("L", queue.Video(i), job.Low)))
 		ok(t, b.EnqueueTask(t.Context(), newTask("N", queue.Video(i), job.Normal)))
 		ok(t, b.EnqueueTask(t.Context(), newTask("H", queue.Video(i), job.High)))
 	}
-	count := map[string]int{}
-	for range 16 {
-		count[must(tasks(b)(within(t, limit)))(t).JobID()]++
+	got := ""
+	for range 20 {
+		got += must(tasks(b)(within(t, limit)))(t).JobID()
 	}
-	if count["H"] != 14 || count["L"] != 2 {
-		t.Errorf("16 leases were %v, want 14 high and 2 low", count)
+	if want := "HHHHHHHLHNHHHHHLHHNH"; got != want {
+		t.Errorf("leased %s, want %s", got, want)
+	}
+}
+
+// Who asks for work of one class gets no other.
+func TestWorkOfOneClass(t *testing.T) {
+	b := newBus(t)
+	ok(t, b.EnqueueSplit(t.Context(), job.Low, "L"))
+	none(t, func(ctx context.Context) (*natsq.Lease, error) { return b.NextSplit(ctx, job.High, job.Normal) })
+	ok(t, b.EnqueueSplit(t.Context(), job.High, "H"))
+	if l := must(b.NextSplit(within(t, limit), job.Low))(t); l.JobID() != "L" {
+		t.Errorf("leased %s, want the low one", l.JobID())
+	}
+}
+
+// A long queue for one build does not keep a worker that has two from the other.
+func TestBuildsTakeTurns(t *testing.T) {
+	b := newBus(t)
+	for i := range 6 {
+		first, second := newTask("A", queue.Video(i), job.Normal), newTask("B", queue.Video(i), job.Normal)
+		second.Recipe.Encoder = "x" + build
+		ok(t, b.EnqueueTask(t.Context(), first))
+		if i < 2 {
+			ok(t, b.EnqueueTask(t.Context(), second))
+		}
+	}
+	got := ""
+	for range 8 {
+		l := must(b.NextTask(within(t, limit), []string{build, "x" + build, "0ther"}))(t)
+		got += l.JobID()
+	}
+	if got != "ABABAAAA" {
+		t.Errorf("leased %s, want ABABAAAA", got)
 	}
 }
 

@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/reweave/reweave/pkg/quota"
 )
 
 func entry(t *testing.T, name, tenant string, scopes ...Scope) (token, line string) {
@@ -114,18 +116,41 @@ func TestTokensAreReadAgain(t *testing.T) {
 	}
 }
 
+func TestLimitsOfTenants(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "tokens")
+	replace(t, path, `{"tenant":"acme","limits":{"jobs":7,"slots":0}}`)
+	f, err := Open(path, func(err error) { t.Error(err) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	defaults := quota.Limits{Jobs: 1, Bytes: 2, Slots: 3}
+	for tenant, want := range map[string]quota.Limits{"acme": {Jobs: 7, Bytes: 2, Slots: 0}, "other": defaults} {
+		if got := f.Limits(tenant, defaults); got != want {
+			t.Errorf("%s: %+v, want %+v", tenant, got, want)
+		}
+	}
+	replace(t, path, `{"tenant":"acme","limits":{"bytes":9}}`)
+	if got := f.Limits("acme", defaults); got != (quota.Limits{Jobs: 1, Bytes: 9, Slots: 3}) {
+		t.Errorf("after a change: %+v", got)
+	}
+}
+
 func TestMistakesInTokens(t *testing.T) {
 	_, good := entry(t, "ci", "acme", Submit)
 	for text, want := range map[string]string{
 		"x":                        "line 1: want one object such as",
 		good + "\n" + good + " {}": "line 2: want one object such as",
-		strings.Replace(good, "acme", "Acme Inc", 1):                    `"Acme Inc" is no name of a tenant`,
-		strings.Replace(good, `"ci"`, `"a b"`, 1):                       `"a b" is no name of a token`,
-		strings.Replace(good, `["submit"]`, `[]`, 1):                    "token ci has no scopes",
-		strings.Replace(good, `"submit"`, `"root"`, 1):                  `there is no scope "root"`,
-		strings.Replace(good, `"sha256":"`, `"sha256":"00`, 1):          "sha256 is not the digest",
-		strings.Replace(good, `"scopes"`, `"token":"x","scopes"`, 1):    "want one object such as",
-		`{"name":"ci","tenant":"acme","scopes":["read"],"sha256":"zz"}`: "sha256 is not the digest",
+		strings.Replace(good, "acme", "Acme Inc", 1):                             `"Acme Inc" is no name of a tenant`,
+		strings.Replace(good, `"ci"`, `"a b"`, 1):                                `"a b" is no name of a token`,
+		strings.Replace(good, `["submit"]`, `[]`, 1):                             "token ci has no scopes",
+		strings.Replace(good, `"submit"`, `"root"`, 1):                           `there is no scope "root"`,
+		strings.Replace(good, `"sha256":"`, `"sha256":"00`, 1):                   "sha256 is not the digest",
+		strings.Replace(good, `"scopes"`, `"token":"x","scopes"`, 1):             "want one object such as",
+		`{"name":"ci","tenant":"acme","scopes":["read"],"sha256":"zz"}`:          "sha256 is not the digest",
+		`{"tenant":"Acme","limits":{}}`:                                          `"Acme" is no name of a tenant`,
+		`{"tenant":"acme","limits":{"job":1}}`:                                   "want an object such as",
+		`{"tenant":"acme","limits":{"jobs":-1}}`:                                 "none may be negative",
+		`{"tenant":"acme","limits":{}}` + "\n" + `{"tenant":"acme","limits":{}}`: "tenant acme stand there twice",
 	} {
 		path := filepath.Join(t.TempDir(), "tokens")
 		replace(t, path, text)

@@ -12,12 +12,21 @@ import (
 	"os"
 	"strings"
 	"sync"
+
+	"github.com/reweave/reweave/pkg/quota"
 )
 
 // known is an entry as it is compared.
 type known struct {
 	sum [sha256.Size]byte
 	who Principal
+}
+
+// content is what a file says.
+type content struct {
+	tokens []known
+	// limits are the objects of [LimitsEntry], by tenant.
+	limits map[string]json.RawMessage
 }
 
 // File is a file of tokens that is read again whenever it changes. It is safe for
@@ -28,9 +37,9 @@ type File struct {
 	// before go on counting until it can be read again.
 	failed func(error)
 
-	mu    sync.Mutex
-	as    os.FileInfo
-	known []known
+	mu  sync.Mutex
+	as  os.FileInfo
+	now content
 }
 
 // Open reads a file of tokens. failed is called, once for each change of the file,
@@ -41,7 +50,7 @@ func Open(path string, failed func(error)) (*File, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read tokens: %w", err)
 	}
-	if f.known, err = load(path); err != nil {
+	if f.now, err = load(path); err != nil {
 		return nil, err
 	}
 	f.as = info
@@ -54,7 +63,7 @@ func (f *File) Find(token string) (Principal, bool) {
 	sum := sha256.Sum256([]byte(token))
 	var who Principal
 	found := false
-	for _, k := range f.current() {
+	for _, k := range f.current().tokens {
 		if subtle.ConstantTimeCompare(sum[:], k.sum[:]) == 1 {
 			who, found = k.who, true
 		}
@@ -62,8 +71,16 @@ func (f *File) Find(token string) (Principal, bool) {
 	return who, found
 }
 
-// current returns the tokens, from the file when it has changed.
-func (f *File) current() []known {
+// Limits returns what a tenant may have: otherwise, and what the file says of it instead.
+func (f *File) Limits(tenant string, otherwise quota.Limits) quota.Limits {
+	if said, found := f.current().limits[tenant]; found {
+		_ = decodeLimits(said, &otherwise) // it was tried when the file was read
+	}
+	return otherwise
+}
+
+// current returns what the file says, from the file when it has changed.
+func (f *File) current() content {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	info, err := os.Stat(f.path)
@@ -78,10 +95,10 @@ func (f *File) current() []known {
 		if now, err := load(f.path); err != nil {
 			f.failed(err)
 		} else {
-			f.known = now
+			f.now = now
 		}
 	}
-	return f.known
+	return f.now
 }
 
 func same(a, b os.FileInfo) bool {
@@ -89,12 +106,12 @@ func same(a, b os.FileInfo) bool {
 }
 
 // load reads the entries of a file.
-func load(path string) ([]known, error) {
+func load(path string) (all content, err error) {
 	text, err := os.ReadFile(path)
 	if err != nil {
-		return nil, fmt.Errorf("read tokens: %w", err)
+		return all, fmt.Errorf("read tokens: %w", err)
 	}
-	var all []known
+	all.limits = map[string]json.RawMessage{}
 	var errs []error
 	lines := bufio.NewScanner(bytes.NewReader(text))
 	for n := 1; lines.Scan(); n++ {
@@ -102,13 +119,25 @@ func load(path string) ([]known, error) {
 		if line == "" || strings.HasPrefix(line, "#") {
 			continue
 		}
-		k, err := parse(line)
-		if err != nil {
+		if err := all.add(line); err != nil {
 			errs = append(errs, fmt.Errorf("read tokens, line %d: %w", n, err))
 		}
-		all = append(all, k)
 	}
 	return all, errors.Join(append(errs, lines.Err())...)
+}
+
+// add reads one line: a token, or the limits of a tenant.
+func (c *content) add(line string) error {
+	if l, ok := parseLimits(line); ok {
+		if _, twice := c.limits[l.Tenant]; twice {
+			return fmt.Errorf("the limits of tenant %s stand there twice", l.Tenant)
+		}
+		c.limits[l.Tenant] = l.Limits
+		return l.check()
+	}
+	k, err := parse(line)
+	c.tokens = append(c.tokens, k)
+	return err
 }
 
 // parse reads one line. Its errors tell nothing of the line that could be secret.

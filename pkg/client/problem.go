@@ -51,7 +51,7 @@ func classOf(status int) fault.Class {
 		http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
 		return fault.Retry
 	}
-	if status >= 400 && status < 500 {
+	if status >= 400 && status < 500 || status == http.StatusInsufficientStorage {
 		return fault.User
 	}
 	return fault.Internal

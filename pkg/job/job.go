@@ -173,6 +173,9 @@ type Job struct {
 	Builds map[string]string `json:"builds,omitempty"`
 	// Window is how many of its tasks may be in the queue at once, 0 until it is split.
 	Window int `json:"window,omitempty"`
+	// Slots is how many slots of the workers the tenant's jobs may hold at once, 0 for any
+	// number.
+	Slots int `json:"slots,omitempty"`
 	// Notes tell what the deliverable leaves out, such as a data track.
 	Notes []string `json:"notes,omitempty"`
 	// Error says why a job failed.

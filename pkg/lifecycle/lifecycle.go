@@ -124,7 +124,7 @@ func sweep(ctx context.Context, bus *natsq.Bus, st store.Store, j job.Job) error
 	if j.Output != nil {
 		stay = append(stay, j.Output.Key, j.Output.Manifest)
 	}
-	return errors.Join(bus.Forget(ctx, j.ID), DeletePrefix(ctx, st, store.SegmentKey(j.ID, "")),
+	return errors.Join(bus.Forget(ctx, j.ID), bus.DropSlots(ctx, j), DeletePrefix(ctx, st, store.SegmentKey(j.ID, "")),
 		DeletePrefix(ctx, st, store.JobKey(j.ID), stay...))
 }
 

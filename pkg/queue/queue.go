@@ -41,6 +41,12 @@ func (t TaskID) Index() int {
 	return n
 }
 
+// Window is how many tasks of a job may be in the queue at once where the workers have so
+// many slots, as far as is known when the job begins.
+func Window(slots int) int {
+	return slots + (slots+1)/2
+}
+
 // Task is all that an encoder needs to know of one unit of work.
 type Task struct {
 	Job   string    `json:"job"`
@@ -48,6 +54,10 @@ type Task struct {
 	Class job.Class `json:"class"`
 	// Window is how many tasks of this job may be in the queue at once.
 	Window int `json:"window"`
+	// Tenant is whose job it is, and Slots how many slots of the workers that tenant's
+	// jobs may hold at once; 0 for any number.
+	Tenant string `json:"tenant,omitempty"`
+	Slots  int    `json:"slots,omitempty"`
 	// Source is the object key of the segment, SHA256 its digest, Bytes its size.
 	Source string `json:"source"`
 	SHA256 string `json:"sha256"`
@@ -111,9 +121,24 @@ type Worker struct {
 	Busy    int    `json:"busy"`
 	// Encoders maps an encoder's name to its build.
 	Encoders map[string]Encoder `json:"encoders"`
-	// Tasks are what the worker does now, such as "01J…/v12 34%".
-	Tasks []string  `json:"tasks,omitempty"`
+	// Doing is what the worker does now, the longest first.
+	Doing []Doing `json:"doing,omitempty"`
+	// Draining says that it takes no new work and ends when this is done.
+	Draining bool `json:"draining,omitempty"`
+	// Since is when the worker began, At when it told this, both by its own clock.
+	Since time.Time `json:"since"`
 	At    time.Time `json:"at"`
+}
+
+// Doing is a task in a worker's hand.
+type Doing struct {
+	Job   string `json:"job"`
+	Task  TaskID `json:"task"`
+	Codec string `json:"codec"`
+	// Frames is how many of the Total frames are encoded; both are 0 for audio.
+	Frames int       `json:"frames"`
+	Total  int       `json:"total"`
+	Since  time.Time `json:"since"`
 }
 
 // Encoder is one encoder of one build of ffmpeg.

@@ -20,6 +20,9 @@ type Pool[L Returner] struct {
 	Slots int
 	// Next blocks until there is work, or ctx ends.
 	Next func(ctx context.Context) (L, error)
+	// Lanes, where there are any, stand in place of Next: each has so many slots of its
+	// own, so that work of one kind never waits for another's.
+	Lanes []func(ctx context.Context) (L, error)
 	// Handle does one piece and settles its lease.
 	Handle func(ctx context.Context, lease L)
 	// Beside runs as long as work is done: watching for news, sweeping. Each ends when
@@ -39,18 +42,24 @@ func (p Pool[L]) Run(ctx context.Context, drain <-chan struct{}) error {
 		g.Go(func() error { return f(side) })
 	}
 	var slots sync.WaitGroup
-	for range max(p.Slots, 1) {
-		slots.Add(1)
-		g.Go(func() error { defer slots.Done(); return p.loop(gctx, pull) })
+	lanes := p.Lanes
+	if len(lanes) == 0 {
+		lanes = append(lanes, p.Next)
+	}
+	for _, next := range lanes {
+		for range max(p.Slots, 1) {
+			slots.Add(1)
+			g.Go(func() error { defer slots.Done(); return p.loop(gctx, pull, next) })
+		}
 	}
 	go func() { slots.Wait(); endSide() }()
 	return g.Wait()
 }
 
 // loop takes one piece of work after another until pull ends.
-func (p Pool[L]) loop(ctx, pull context.Context) error {
+func (p Pool[L]) loop(ctx, pull context.Context, next func(context.Context) (L, error)) error {
 	for {
-		lease, err := p.Next(pull)
+		lease, err := next(pull)
 		switch {
 		case err == nil && pull.Err() != nil:
 			return lease.Return(context.WithoutCancel(ctx), 0)

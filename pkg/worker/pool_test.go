@@ -145,3 +145,24 @@ func TestPoolEndsWithItsContext(t *testing.T) {
 		}
 	})
 }
+
+// Work of one lane goes on while another's slots are all full.
+func TestPoolKeepsLanesApart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		slow, quick, drain := newDesk(), newDesk(), make(chan struct{})
+		slow.put(50)
+		done := make(chan error, 1)
+		p := worker.Pool[piece]{Slots: 2, Handle: slow.handle, Lanes: []func(context.Context) (piece, error){slow.next, quick.next}}
+		go func() { done <- p.Run(t.Context(), drain) }()
+		pass(time.Second)
+		quick.put(2)
+		pass(time.Second)
+		if n := slow.busy.Load(); n != 4 || len(quick.work) != 0 {
+			t.Errorf("%d pieces are done at once, %d of the free lane wait; want 4 and none", n, len(quick.work))
+		}
+		close(drain)
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
+}

@@ -13,11 +13,13 @@ import (
 	"github.com/reweave/reweave/pkg/auth"
 	"github.com/reweave/reweave/pkg/fault"
 	"github.com/reweave/reweave/pkg/job"
+	"github.com/reweave/reweave/pkg/quota"
 )
 
 // tokens tells who shows a token; nil where nobody is asked.
 type tokens interface {
 	Find(token string) (auth.Principal, bool)
+	Limits(tenant string, otherwise quota.Limits) quota.Limits
 }
 
 // openTokens opens the file of tokens, when the configuration names one.

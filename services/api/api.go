@@ -41,6 +41,10 @@ type Config struct {
 	Rate       float64       `envconfig:"RATE" default:"100" desc:"requests per second that one client, a token or an address, may make; 0 for any number"`
 	Burst      int           `envconfig:"BURST" default:"200" desc:"requests that one client may make at once"`
 
+	TenantJobs  int   `envconfig:"TENANT_JOBS" default:"0" desc:"how many open jobs a tenant may have, where the file of tokens says nothing else; 0 for any number"`
+	TenantBytes int64 `envconfig:"TENANT_BYTES" default:"0" desc:"how many bytes of uploads and deliverables a tenant may have stored, likewise"`
+	TenantSlots int   `envconfig:"TENANT_SLOTS" default:"0" desc:"how many of the workers' slots a tenant's jobs may hold at once, likewise"`
+
 	WebhookPrivate bool            `envconfig:"WEBHOOK_PRIVATE" default:"false" desc:"send webhooks by http, too, and to addresses that are not public; only where all who submit jobs may reach them"`
 	WebhookRetries []time.Duration `envconfig:"WEBHOOK_RETRIES" default:"5s,1m,5m,30m,2h,5h,10h,14h,20h,24h" desc:"the pauses after which an event is sent again to a webhook's receiver that did not take it"`
 
@@ -55,6 +59,9 @@ type Config struct {
 func (c Config) Validate() error {
 	if (c.TLSCert == "") != (c.TLSKey == "") {
 		return errTLS
+	}
+	if c.TenantJobs < 0 || c.TenantBytes < 0 || c.TenantSlots < 0 {
+		return errors.New("REWEAVE_API_TENANT_JOBS, _BYTES and _SLOTS: must not be negative")
 	}
 	if c.Rate < 0 || c.Burst < 0 {
 		return errors.New("REWEAVE_API_RATE and REWEAVE_API_BURST: must not be negative")

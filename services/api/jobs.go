@@ -16,6 +16,7 @@ import (
 
 // jobBus is how jobs are made and read.
 type jobBus interface {
+	ClaimJob(ctx context.Context, id, idempotencyKey string) (string, error)
 	CreateJob(ctx context.Context, j job.Job, idempotencyKey string) (job.Job, bool, error)
 	Job(ctx context.Context, id string) (job.Job, error)
 	Jobs(ctx context.Context) ([]job.Job, error)
@@ -52,7 +53,7 @@ func (s *Server) routeJobs() {
 		DefaultStatus: http.StatusAccepted, Summary: "Submit a job",
 		Description: "Answers 202 with the new job, or 200 with the job that was made by the same Idempotency-Key before.",
 		RequestBody: body, SkipValidateBody: true,
-		Errors: []int{http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType, http.StatusUnprocessableEntity},
+		Errors: []int{http.StatusBadRequest, http.StatusInsufficientStorage, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType, http.StatusUnprocessableEntity},
 	}, s.submit)
 	schemas := s.api.OpenAPI().Components.Schemas
 	body.Content["application/json"] = &huma.MediaType{Schema: schemas.Schema(reflect.TypeFor[job.Spec](), true, "Spec")}

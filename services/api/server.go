@@ -22,6 +22,7 @@ type Bus interface {
 	cancelBus
 	watchBus
 	fleetBus
+	accountBus
 }
 
 // Objects is what the API needs of the object store.

@@ -43,9 +43,17 @@ func (s *Server) submit(ctx context.Context, in *submitInput) (*submitOutput, er
 	if key != "" && tenant != "" { // two tenants may choose the same one
 		key = tenant + "\x00" + key
 	}
+	id, err := s.bus.ClaimJob(ctx, ulid.Make().String(), key)
+	if err != nil {
+		return nil, fmt.Errorf("create job: %w", err)
+	}
+	limits := s.limitsOf(tenant)
+	if err := s.admit(ctx, tenant, id, limits); err != nil {
+		return nil, err
+	}
 	j, created, err := s.bus.CreateJob(ctx, job.Job{
-		ID: ulid.Make().String(), State: job.Queued, Tenant: tenant, Spec: spec, Builds: maps.Clone(spec.Builds), Created: now, Updated: now,
-	}, key)
+		ID: id, State: job.Queued, Tenant: tenant, Spec: spec, Builds: maps.Clone(spec.Builds), Created: now, Updated: now, Slots: limits.Slots,
+	}, "")
 	if err != nil {
 		return nil, fmt.Errorf("create job: %w", err)
 	}
@@ -197,7 +205,8 @@ func (s *Server) findSource(ctx context.Context, spec job.Spec) (job.Spec, error
 			if spec.Name == "" {
 				spec.Name = path.Base(info.Key)
 			}
-			return spec, nil
+			// What was sent may be more than what was promised.
+			return spec, s.reserve(ctx, callerOf(ctx).Tenant, id, info.Size)
 		}
 		return spec, fault.Userf("no-such-upload", "source", "there is no upload "+id, "send the file first; see POST /v1/uploads")
 	case job.LocalPath:

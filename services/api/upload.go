@@ -87,13 +87,13 @@ func (s *Server) routeUploads() {
 		OperationID: "create-upload", Method: http.MethodPost, Path: "/v1/uploads",
 		DefaultStatus: http.StatusCreated, Summary: "Begin an upload", Tags: []string{"uploads"},
 		Description: "Answers presigned URLs: one to PUT the file to, or one for each part of a large file.",
-		Errors:      []int{http.StatusUnprocessableEntity},
+		Errors:      []int{http.StatusUnprocessableEntity, http.StatusInsufficientStorage},
 	}, s.createUpload)
 	register(s, auth.Submit, huma.Operation{
 		OperationID: "complete-upload", Method: http.MethodPost, Path: "/v1/uploads/{id}/complete",
 		Summary: "Finish an upload", Tags: []string{"uploads"},
 		Description: "Joins the parts and checks the size. May be repeated.",
-		Errors:      []int{http.StatusNotFound, http.StatusUnprocessableEntity},
+		Errors:      []int{http.StatusNotFound, http.StatusUnprocessableEntity, http.StatusInsufficientStorage},
 	}, s.completeUpload)
 	register(s, auth.Submit, huma.Operation{
 		OperationID: "delete-upload", Method: http.MethodDelete, Path: "/v1/uploads/{id}",
@@ -105,7 +105,10 @@ func (s *Server) routeUploads() {
 func (s *Server) createUpload(ctx context.Context, in *createUploadInput) (*uploadOutput, error) {
 	ref := UploadRef{ID: ulid.Make().String(), Name: sanitise(in.Body.Name), Size: in.Body.Size}
 	up := upload{ID: ref.ID, Source: "upload:" + ref.ID, Name: ref.Name, Method: "single"}
-	var err error
+	err := s.reserve(ctx, callerOf(ctx).Tenant, ref.ID, ref.Size)
+	if err != nil {
+		return nil, err
+	}
 	if in.Body.Size <= singleLimit {
 		if up.URL, err = s.store.PresignPut(ctx, ref.key(ctx), s.cfg.UploadTTL); err != nil {
 			return nil, fmt.Errorf("presign upload: %w", err)
@@ -182,6 +185,9 @@ func (s *Server) completeUpload(ctx context.Context, in *completeUploadInput) (*
 		return nil, statusError(http.StatusUnprocessableEntity, "upload-incomplete",
 			fmt.Sprintf("upload %s has %d bytes, not %d", in.ID, info.Size, in.Size), "send it again")
 	}
+	if err := s.reserve(ctx, callerOf(ctx).Tenant, in.ID, info.Size); err != nil {
+		return nil, err
+	}
 	return &completedUploadOutput{Body: completedUpload{
 		Source: "upload:" + in.ID, Name: path.Base(in.key(ctx)), Size: info.Size,
 	}}, nil
@@ -206,6 +212,9 @@ func (s *Server) deleteUpload(ctx context.Context, in *UploadRef) (*noOutput, er
 		keys = append(keys, info.Key)
 	}
 	if err := s.store.Delete(ctx, keys...); err != nil {
+		return nil, fmt.Errorf("delete upload: %w", err)
+	}
+	if err := s.release(ctx, callerOf(ctx).Tenant, in.ID); err != nil {
 		return nil, fmt.Errorf("delete upload: %w", err)
 	}
 	return &noOutput{}, nil

@@ -9,17 +9,14 @@ package encoder
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"runtime"
 	"slices"
-	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"go.uber.org/zap"
 
 	"github.com/reweave/reweave/pkg/boot"
 	"github.com/reweave/reweave/pkg/chunk"
@@ -62,9 +59,7 @@ type service struct {
 	me      queue.Worker
 	builds  []string
 	busy    atomic.Int32
-
-	mu    sync.Mutex
-	tasks map[string]int // what the slots work on → percent
+	doing   *doing
 
 	metrics metrics
 }
@@ -89,7 +84,7 @@ func Run(ctx context.Context, cfg Config, env boot.Env) error {
 		return err
 	}
 	defer scratch.Close() // when it fails, the next process sweeps what is left
-	s := &service{cfg: cfg, env: env, tool: tool, scratch: scratch, tasks: map[string]int{}}
+	s := &service{cfg: cfg, env: env, tool: tool, scratch: scratch, doing: newDoing()}
 	s.encode = &chunk.Encoder{Tool: tool, Threads: max(1, runtime.GOMAXPROCS(0)/cfg.Slots)}
 	s.metrics = newMetrics(env.Metrics)
 	if err := s.introduce(ctx); err != nil {
@@ -133,7 +128,7 @@ func (s *service) introduce(ctx context.Context) error {
 	}
 	s.me = queue.Worker{
 		ID: s.cfg.Name, Host: host, Version: boot.Version(), FFmpeg: s.tool.Version, Slots: s.cfg.Slots,
-		Encoders: map[string]queue.Encoder{},
+		Since: time.Now().UTC(), Encoders: map[string]queue.Encoder{},
 	}
 	for name, e := range has {
 		q := queue.Encoder{Name: name, Build: e.Build, Presets: e.Presets, PixFmts: e.PixFmts, Seen: time.Now().UTC()}
@@ -145,26 +140,6 @@ func (s *service) introduce(ctx context.Context) error {
 	}
 	slices.Sort(s.builds)
 	return s.env.Bus.Announce(ctx, s.now())
-}
-
-// announcements is how often a worker tells that it lives.
-const announcements = 10 * time.Second
-
-func (s *service) announce(ctx context.Context) {
-	tick := time.NewTicker(announcements)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			// Harmless when it fails: the entry ends by itself.
-			_ = s.env.Bus.Retire(context.WithoutCancel(ctx), s.me.ID)
-			return
-		case <-tick.C:
-			if err := errors.Join(s.env.Bus.Announce(ctx, s.now()), s.recall(ctx)); err != nil && ctx.Err() == nil {
-				s.env.Log.Warn("announce worker", zap.Error(err))
-			}
-		}
-	}
 }
 
 // recall makes known again what this worker can do, where a server that lost its store
@@ -189,12 +164,7 @@ func (s *service) recall(ctx context.Context) error {
 func (s *service) now() queue.Worker {
 	w := s.me
 	w.At, w.Busy = time.Now().UTC(), int(s.busy.Load())
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for t, percent := range s.tasks {
-		w.Tasks = append(w.Tasks, fmt.Sprintf("%s %d%%", t, percent))
-	}
-	slices.Sort(w.Tasks)
+	w.Doing = s.doing.list()
 	return w
 }
 

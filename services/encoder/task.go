@@ -37,6 +37,7 @@ func (s *service) handle(ctx context.Context, lease *natsq.Lease) {
 	log := s.env.Log.With(zap.String("job", t.Job), zap.String("task", string(t.ID)))
 	tctx, done := s.jobs.Begin(ctx, t.Job)
 	defer done()
+	defer s.doing.begin(t)()
 	var beat atomic.Int64 // time of the last new frame
 	beat.Store(time.Now().UnixNano())
 	alive := func() bool { return time.Since(time.Unix(0, beat.Load())) < s.cfg.Stall }
@@ -210,12 +211,16 @@ func (s *service) advance(ctx context.Context, t queue.Task) error {
 				return err
 			} else if !done {
 				faultpoint.Hit("encoder.before-release")
-				if err := s.env.Bus.EnqueueTask(ctx, next); err != nil {
+				if err := s.env.Bus.Release(ctx, next); err != nil {
 					return err
 				}
 				faultpoint.Hit("encoder.after-release")
 			}
 		}
+	}
+	// Behind that release: the next one waits already where its tenant has no slot free.
+	if err := s.env.Bus.Finished(ctx, t); err != nil {
+		return err
 	}
 	if err := lifecycle.Complete(ctx, s.env.Bus, s.env.Store, t.Job); err != nil && !errors.Is(err, natsq.ErrNoJob) {
 		return err
@@ -229,14 +234,7 @@ func (s *service) report(t queue.Task, frames int) {
 	s.env.Bus.PublishProgress(job.Progress{
 		Job: t.Job, State: job.Encoding, Worker: s.me.ID, Task: string(t.ID), TaskFrames: frames, TaskTotal: t.Frames,
 	})
-	name := t.Job + "/" + string(t.ID)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if frames >= t.Frames {
-		delete(s.tasks, name)
-		return
-	}
-	s.tasks[name] = 100 * frames / max(1, t.Frames)
+	s.doing.frames(t, frames)
 }
 
 // place names a task as a user knows it: by its frames.

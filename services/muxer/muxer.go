@@ -25,7 +25,7 @@ import (
 
 // Config is what the environment may set, under the prefix REWEAVE_MUXER.
 type Config struct {
-	Jobs    int           `envconfig:"JOBS" default:"2" desc:"how many deliverables are made at once"`
+	Jobs    int           `envconfig:"JOBS" default:"2" desc:"how many deliverables of each priority class are made at once"`
 	Scratch string        `envconfig:"SCRATCH" desc:"directory for temporary files, with room for a deliverable (default: the system's)"`
 	Sweep   time.Duration `envconfig:"SWEEP" default:"30s" desc:"how often jobs are looked at whose messages may have been lost"`
 }
@@ -74,7 +74,7 @@ func Run(ctx context.Context, cfg Config, env boot.Env) error {
 	env.Ready("")
 	return worker.Pool[*natsq.Lease]{
 		Slots: cfg.Jobs,
-		Next:  env.Bus.NextMux,
+		Lanes: natsq.EachClass(env.Bus.NextMux),
 		Handle: func(ctx context.Context, lease *natsq.Lease) {
 			start := time.Now()
 			if h.Handle(ctx, lease, s.make) {

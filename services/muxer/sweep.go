@@ -97,27 +97,5 @@ func (s *service) nudge(ctx context.Context, j job.Job) error {
 	for _, d := range all {
 		done[d.Task] = true
 	}
-	return s.release(ctx, j, done)
-}
-
-// release lets into the queue every task whose turn it is: the first window of tasks, and
-// those that are a window behind a finished one.
-func (s *service) release(ctx context.Context, j job.Job, done map[queue.TaskID]bool) error {
-	for i := range j.Chunks.Total {
-		for _, id := range []queue.TaskID{queue.Video(i), queue.Audio(i)} {
-			if done[id] {
-				continue
-			}
-			t, found, err := s.env.Bus.Task(ctx, j.ID, id)
-			if err != nil {
-				return err
-			}
-			if found && (id.IsAudio() || i < t.Window || done[queue.Video(i-t.Window)]) {
-				if err := s.env.Bus.EnqueueTask(ctx, t); err != nil {
-					return err
-				}
-			}
-		}
-	}
-	return nil
+	return errors.Join(s.release(ctx, j, done), s.widen(ctx, j, done))
 }

@@ -105,6 +105,7 @@ func (p *placer) place(ctx context.Context, i, start int, r *reel, s split.Segme
 	key := chunk.Key(digest, s.First, len(s.PTS), p.w.plan.Recipe)
 	t := queue.Task{
 		Job: p.w.job.ID, ID: queue.Video(i), Class: p.w.job.Spec.Class, Window: p.w.window,
+		Tenant: p.w.job.Tenant, Slots: p.w.job.Slots,
 		Source: store.SegmentKey(p.w.job.ID, digest), SHA256: digest, Bytes: file.Size(),
 		First: s.First, Frames: len(s.PTS), Start: start, Recipe: p.w.plan.Recipe, Key: key,
 	}
@@ -203,7 +204,7 @@ func (w *work) offer(ctx context.Context, t queue.Task, source io.ReadSeeker) (w
 		}
 	}
 	defer faultpoint.Hit("splitter.after-enqueue")
-	return true, bus.EnqueueTask(ctx, t)
+	return true, bus.Release(ctx, t)
 }
 
 // follow releases the task that waits for t, if it is known already: segments are
@@ -219,7 +220,7 @@ func (w *work) follow(ctx context.Context, t queue.Task) error {
 	if _, done, err := w.env.Bus.Done(ctx, t.Job, next.ID); err != nil || done {
 		return err
 	}
-	return w.env.Bus.EnqueueTask(ctx, next)
+	return w.env.Bus.Release(ctx, next)
 }
 
 func putBytes(ctx context.Context, st store.Store, key string, b []byte) error {

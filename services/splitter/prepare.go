@@ -123,8 +123,13 @@ func (w *work) pin(ctx context.Context, e queue.Encoder) (err error) {
 	return err
 }
 
-// window returns how many tasks of a job may be in the queue at once: twice the slots
-// of all workers keep them busy, and make a newcomer wait for two segments at most.
+// unknownSlots is how many slots are assumed while no worker is there.
+const unknownSlots = 4
+
+// window returns how many tasks of a job may be in the queue at once: those that all the
+// workers have in hand, and half as many that wait. A worker that finishes one releases
+// the next before it takes another, so that these keep all busy; and a newcomer waits for
+// little more than the one that a worker has in hand.
 func (s *service) window(ctx context.Context) (int, error) {
 	workers, err := s.env.Bus.Workers(ctx)
 	if err != nil {
@@ -134,5 +139,8 @@ func (s *service) window(ctx context.Context) (int, error) {
 	for _, w := range workers {
 		slots += w.Slots
 	}
-	return max(4, 2*slots), nil
+	if slots == 0 { // they are still to come
+		slots = unknownSlots
+	}
+	return queue.Window(slots), nil
 }

@@ -26,7 +26,7 @@ import (
 
 // Config is what the environment may set, under the prefix REWEAVE_SPLITTER.
 type Config struct {
-	Jobs    int    `envconfig:"JOBS" default:"2" desc:"how many sources are split at once"`
+	Jobs    int    `envconfig:"JOBS" default:"2" desc:"how many sources of each priority class are split at once"`
 	Scratch string `envconfig:"SCRATCH" desc:"directory for temporary files (default: the system's)"`
 	// Ahead bounds the segments that wait for an encoder.
 	Ahead int64 `envconfig:"AHEAD" default:"4294967296" desc:"bytes of a job's segments that may wait for encoders before the splitter pauses"`
@@ -82,7 +82,8 @@ func Run(ctx context.Context, cfg Config, env boot.Env) error {
 	env.Ready("")
 	return worker.Pool[*natsq.Lease]{
 		Slots: cfg.Jobs,
-		Next:  env.Bus.NextSplit,
+		// A long source is read for a long time, which no urgent one waits for.
+		Lanes: natsq.EachClass(env.Bus.NextSplit),
 		Handle: func(ctx context.Context, lease *natsq.Lease) {
 			start := time.Now()
 			if h.Handle(ctx, lease, func(ctx context.Context, id string) error { return s.split(ctx, id, lease.Delivered() > 1) }) {

@@ -142,6 +142,7 @@ func (w *work) placeAudio(ctx context.Context, i int) error {
 	a.Digest, a.Object, a.Key = sum, store.SegmentKey(w.job.ID, sum), chunk.AudioKey(sum, a.Codec, build)
 	t := queue.Task{
 		Job: w.job.ID, ID: queue.Audio(i), Class: w.job.Spec.Class, Window: w.window,
+		Tenant: w.job.Tenant, Slots: w.job.Slots,
 		Source: a.Object, SHA256: sum, Bytes: size, Key: a.Key,
 		Recipe: recipe.Recipe{Settings: recipe.Settings{Codec: a.Codec}, Encoder: build},
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -21,15 +20,14 @@ type Bus struct {
 
 	streams map[string]jetstream.Stream // by name; fixed after Connect
 
-	jobs, requests, workers, encoders jetstream.KeyValue
+	jobs, requests, workers, encoders, slots jetstream.KeyValue
 
 	wake wakeups
 
 	mu        sync.Mutex
 	consumers map[string]jetstream.Consumer // by durable name
 
-	// pulls count the pulls of each kind of work, for the share of the low class.
-	splitPulls, muxPulls, taskPulls, hookPulls atomic.Uint64
+	splitTurns, muxTurns, taskTurns, hookTurns turns
 
 	stop        context.CancelFunc
 	reconnected chan struct{}

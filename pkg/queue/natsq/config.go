@@ -21,7 +21,7 @@ type Config struct {
 	Inbox    string        `envconfig:"NATS_INBOX" default:"_INBOX" desc:"what the subjects begin with on which answers come; a prefix of its own keeps others from reading them"`
 	Existing bool          `envconfig:"NATS_EXISTING" default:"false" desc:"use the streams and buckets that another service makes, for one that has no right to make any"`
 	Replicas int           `envconfig:"NATS_REPLICAS" default:"1" desc:"how many servers of a NATS cluster keep each stream: 1, 3 or 5"`
-	AckWait  time.Duration `envconfig:"NATS_ACK_WAIT" default:"30s" desc:"how long a worker may stay silent before its work goes to another"`
+	AckWait  time.Duration `envconfig:"NATS_ACK_WAIT" default:"30s" desc:"how long a worker may stay silent before its work goes to another; the same for all services"`
 }
 
 var inboxForm = regexp.MustCompile(`^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$`)

@@ -11,7 +11,7 @@
 //	EVENTS    evt.<job>.<type>                    30 days       CloudEvents, one of each type per job
 //	KV jobs                                       for ever      the jobs, changed by compare-and-swap
 //	KV requests                                   7 days        idempotency key → job
-//	KV workers                                    60 s          encoders that live
+//	KV workers                                    a lease       encoders that live
 //	KV encoders                                   for ever      encoder builds ever seen
 //	KV secrets                                    90 days       secrets of webhooks, for the api alone
 //

@@ -22,7 +22,7 @@ func (b *Bus) NextHook(ctx context.Context) (*Lease, error) {
 	for _, kind := range []string{"done", "failed", "cancelled"} {
 		lanes = append(lanes, lane{streamEvents, "hooks-" + kind, "evt.*." + kind, job.Normal})
 	}
-	return b.next(ctx, lanes, []string{"poke.evt"}, &b.hookPulls)
+	return b.next(ctx, lanes, []string{"poke.evt"}, &b.hookTurns)
 }
 
 // PutSecret keeps the secret of a job's webhook.

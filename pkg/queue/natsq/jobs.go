@@ -30,17 +30,14 @@ var (
 // the same job id returns the existing job. A caller that was told an error, or
 // false, must not conclude that what follows a creation was done.
 func (b *Bus) CreateJob(ctx context.Context, j job.Job, idempotencyKey string) (job.Job, bool, error) {
-	if idempotencyKey != "" {
-		id, err := b.claimRequest(ctx, idempotencyKey, j.ID)
-		if err != nil {
-			return job.Job{}, false, fmt.Errorf("claim idempotency key: %w", err)
-		}
-		// Whoever claimed the key may have died before it created the job: then it is
-		// created here, under the id of the claim.
-		j.ID = id
-	}
-	if err := checkJob(j.ID); err != nil {
+	// Whoever claimed the key may have died before it created the job: then it is created
+	// here, under the id of the claim.
+	id, err := b.ClaimJob(ctx, j.ID, idempotencyKey)
+	if err != nil {
 		return job.Job{}, false, err
+	}
+	if j.ID = id; checkJob(id) != nil {
+		return job.Job{}, false, checkJob(id)
 	}
 	value, err := encodeJob(j)
 	if err != nil {
@@ -58,6 +55,16 @@ func (b *Bus) CreateJob(ctx context.Context, j job.Job, idempotencyKey string) (
 	}
 	j.Revision = revision
 	return j, true, nil
+}
+
+// ClaimJob returns the id under which a new job is to be created: the given one, unless
+// the idempotency key belongs to another already. An empty key stands for none.
+func (b *Bus) ClaimJob(ctx context.Context, id, idempotencyKey string) (string, error) {
+	if idempotencyKey == "" {
+		return id, nil
+	}
+	id, err := b.claimRequest(ctx, idempotencyKey, id)
+	return id, wrap(err, "claim idempotency key")
 }
 
 // claimRequest returns the job id that belongs to an idempotency key: the given one

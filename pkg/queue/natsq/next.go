@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
-	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -14,14 +12,9 @@ import (
 	"github.com/reweave/reweave/pkg/job"
 )
 
-const (
-	// lowShare is how many pulls there are for one that looks at the low class first,
-	// so that a flood of urgent jobs can't stop the others.
-	lowShare = 8
-	// lookEvery bounds the wait for what no poke tells of: a lease that ran out, a
-	// return whose delay is over, a poke that was lost.
-	lookEvery = time.Second
-)
+// lookEvery bounds the wait for what no poke tells of: a lease that ran out, a return
+// whose delay is over, a poke that was lost.
+const lookEvery = time.Second
 
 // lane is one consumer: one class of one kind of work, of one encoder build.
 type lane struct {
@@ -29,16 +22,24 @@ type lane struct {
 	class                   job.Class
 }
 
-// NextSplit waits for a job to split and leases it. It returns ctx.Err() when ctx
-// ends first.
-func (b *Bus) NextSplit(ctx context.Context) (*Lease, error) {
-	return b.next(ctx, jobLanes(streamSplit, "jobq"), []string{"poke.jobq"}, &b.splitPulls)
+// NextSplit waits for a job to split, of one of these classes or of any, and leases it.
+// It returns ctx.Err() when ctx ends first.
+func (b *Bus) NextSplit(ctx context.Context, classes ...job.Class) (*Lease, error) {
+	return b.next(ctx, jobLanes(streamSplit, "jobq", classes), []string{"poke.jobq"}, &b.splitTurns)
 }
 
-// NextMux waits for a job to mux and leases it. It returns ctx.Err() when ctx ends
-// first.
-func (b *Bus) NextMux(ctx context.Context) (*Lease, error) {
-	return b.next(ctx, jobLanes(streamMux, "mux"), []string{"poke.mux"}, &b.muxPulls)
+// NextMux waits for a job to mux, of one of these classes or of any, and leases it. It
+// returns ctx.Err() when ctx ends first.
+func (b *Bus) NextMux(ctx context.Context, classes ...job.Class) (*Lease, error) {
+	return b.next(ctx, jobLanes(streamMux, "mux", classes), []string{"poke.mux"}, &b.muxTurns)
+}
+
+// EachClass makes of a method that waits for work of classes one for each class.
+func EachClass(next func(context.Context, ...job.Class) (*Lease, error)) (each []func(context.Context) (*Lease, error)) {
+	for _, class := range job.Classes {
+		each = append(each, func(ctx context.Context) (*Lease, error) { return next(ctx, class) })
+	}
+	return each
 }
 
 // NextTask waits for a task for one of these encoder builds and leases it. It
@@ -60,12 +61,15 @@ func (b *Bus) NextTask(ctx context.Context, builds []string) (*Lease, error) {
 			})
 		}
 	}
-	return b.next(ctx, lanes, pokes, &b.taskPulls)
+	return b.next(ctx, lanes, pokes, &b.taskTurns)
 }
 
-func jobLanes(stream, kind string) []lane {
+func jobLanes(stream, kind string, classes []job.Class) []lane {
+	if len(classes) == 0 {
+		classes = job.Classes
+	}
 	var lanes []lane
-	for _, class := range job.Classes {
+	for _, class := range classes {
 		c := string(class)
 		lanes = append(lanes, lane{stream, kind + "-" + c, kind + "." + c + ".>", class})
 	}
@@ -74,7 +78,7 @@ func jobLanes(stream, kind string) []lane {
 
 // next looks through the lanes until one has a message; between two looks it waits
 // for a poke, or for lookEvery.
-func (b *Bus) next(ctx context.Context, lanes []lane, pokes []string, pulls *atomic.Uint64) (*Lease, error) {
+func (b *Bus) next(ctx context.Context, lanes []lane, pokes []string, turns *turns) (*Lease, error) {
 	poked, leave := b.wake.join(pokes)
 	defer leave()
 	timer := time.NewTimer(lookEvery)
@@ -83,7 +87,7 @@ func (b *Bus) next(ctx context.Context, lanes []lane, pokes []string, pulls *ato
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		l, err := b.look(ctx, ordered(lanes, pulls.Add(1)))
+		l, err := b.look(ctx, turns.order(lanes), turns)
 		if l != nil {
 			return l, nil
 		}
@@ -99,28 +103,8 @@ func (b *Bus) next(ctx context.Context, lanes []lane, pokes []string, pulls *ato
 	}
 }
 
-// ordered returns the lanes in the order to look at them in the n-th pull.
-func ordered(lanes []lane, n uint64) []lane {
-	if n%lowShare != 0 {
-		return lanes
-	}
-	lanes = slices.Clone(lanes)
-	slices.SortStableFunc(lanes, func(x, y lane) int {
-		return rank(x.class) - rank(y.class)
-	})
-	return lanes
-}
-
-// rank puts the low class before all others.
-func rank(c job.Class) int {
-	if c == job.Low {
-		return 0
-	}
-	return 1
-}
-
 // look returns a lease from the first lane that has a message, or nil.
-func (b *Bus) look(ctx context.Context, lanes []lane) (*Lease, error) {
+func (b *Bus) look(ctx context.Context, lanes []lane, turns *turns) (*Lease, error) {
 	// A pull that the client sends on once it has reconnected would lease a message
 	// to nobody.
 	if !b.nc.IsConnected() {
@@ -130,6 +114,7 @@ func (b *Bus) look(ctx context.Context, lanes []lane) (*Lease, error) {
 	for _, ln := range lanes {
 		l, err := b.pull(ctx, ln)
 		if l != nil {
+			turns.took(ln)
 			return l, nil
 		}
 		if err != nil {

@@ -13,8 +13,8 @@ import (
 	"github.com/reweave/reweave/pkg/queue"
 )
 
-// Announce tells that a worker lives. It is forgotten 60 s later: announce it again
-// every 20 s or so.
+// Announce tells that a worker lives. It is forgotten when [Bus.AckWait] has passed, as
+// its leases are: announce it again in a third of that.
 func (b *Bus) Announce(ctx context.Context, w queue.Worker) error {
 	return wrap(put(ctx, b.workers, w.ID, w), "announce worker %s", w.ID)
 }

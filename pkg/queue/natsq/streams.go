@@ -26,7 +26,6 @@ const (
 	eventAge     = 30 * 24 * time.Hour
 	requestAge   = 7 * 24 * time.Hour
 	secretAge    = 90 * 24 * time.Hour
-	workerAge    = 60 * time.Second
 )
 
 // streamConfigs returns what every stream is to be. None allows direct gets: those
@@ -101,7 +100,7 @@ func (b *Bus) trySetup(ctx context.Context) error {
 		return err
 	}
 	b.streams = streams
-	b.jobs, b.requests, b.workers, b.encoders = kvs[0], kvs[1], kvs[2], kvs[3]
+	b.jobs, b.requests, b.workers, b.encoders, b.slots = kvs[0], kvs[1], kvs[2], kvs[3], kvs[4]
 	return nil
 }
 
@@ -129,8 +128,8 @@ func (b *Bus) buckets(ctx context.Context) ([]jetstream.KeyValue, error) {
 	for _, c := range []struct {
 		name string
 		age  time.Duration
-	}{{"jobs", 0}, {"requests", requestAge}, {"workers", workerAge}, {"encoders", 0}, {secretsBucket, secretAge}} {
-		if c.name == secretsBucket && b.cfg.Existing {
+	}{{"jobs", 0}, {"requests", requestAge}, {"workers", b.cfg.AckWait}, {"encoders", 0}, {"slots", 0}, {secretsBucket, secretAge}, {tenantsBucket, 0}} {
+		if (c.name == secretsBucket || c.name == tenantsBucket) && b.cfg.Existing {
 			continue // it is for those alone who make it
 		}
 		if _, err := b.stream(ctx, bucketConfig(c.name, c.age, b.cfg.Replicas)); err != nil {

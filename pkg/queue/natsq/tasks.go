@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/nats-io/nats.go/jetstream"
 
@@ -90,6 +92,25 @@ func (b *Bus) EnqueueTask(ctx context.Context, t queue.Task) error {
 	}
 	b.poke("poke.seg." + t.Recipe.Encoder)
 	return nil
+}
+
+// Queued returns the tasks of a job that are in the queue, pending or in flight.
+func (b *Bus) Queued(ctx context.Context, jobID string) ([]queue.TaskID, error) {
+	if err := checkJob(jobID); err != nil {
+		return nil, err
+	}
+	ctx, cancel := bounded(ctx)
+	defer cancel()
+	info, err := b.streams[streamTask].Info(ctx, jetstream.WithSubjectFilter("seg.*.*."+jobID+".*"))
+	if err != nil {
+		return nil, fmt.Errorf("list queued tasks of job %s: %w", jobID, err)
+	}
+	var ids []queue.TaskID
+	for subject := range info.State.Subjects {
+		ids = append(ids, queue.TaskID(subject[strings.LastIndexByte(subject, '.')+1:]))
+	}
+	slices.Sort(ids)
+	return ids, nil
 }
 
 // offer publishes to a stream, and reports whether the stream took the message: one

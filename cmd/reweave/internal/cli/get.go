@@ -3,9 +3,6 @@ package cli
 import (
 	"context"
 	"fmt"
-	"strings"
-
-	"github.com/spf13/cobra"
 
 	"github.com/reweave/reweave/cmd/reweave/internal/deliverable"
 	"github.com/reweave/reweave/cmd/reweave/internal/progress"
@@ -45,31 +42,4 @@ func (a *app) get(ctx context.Context, cl *client.Client, id, output string, for
 	}
 	show.Close()
 	return a.printf("%s: %d frames, %s\n", target.Path, j.Frames, progress.FormatBytes(size(j)))
-}
-
-func (a *app) workersCommand() *cobra.Command {
-	var url string
-	var asJSON bool
-	c := &cobra.Command{
-		Use:   "workers",
-		Short: "List the encoders of a server, and what each does",
-		Args:  takes(),
-		RunE: a.does(func(ctx context.Context, _ *cobra.Command, _ []string) error {
-			workers, err := a.client(url).Workers(ctx)
-			if err != nil {
-				return err
-			}
-			if asJSON {
-				return a.printJSON(workers)
-			}
-			lines := []string{"ID\tHOST\tBUSY\tFFMPEG\tTASKS"}
-			for _, w := range workers {
-				lines = append(lines, fmt.Sprintf("%s\t%s\t%d/%d\t%s\t%s", w.ID, printable(w.Host), w.Busy, w.Slots, printable(w.FFmpeg), strings.Join(w.Tasks, ", ")))
-			}
-			return a.columns(lines)
-		}),
-	}
-	a.serverFlag(c, &url)
-	c.Flags().BoolVar(&asJSON, "json", false, "print an array of JSON objects")
-	return c
 }

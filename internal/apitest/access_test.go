@@ -92,7 +92,7 @@ func TestEveryOperationAsksForItsScope(t *testing.T) {
 	}
 	want := map[string]auth.Scope{
 		"create-upload": auth.Submit, "complete-upload": auth.Submit, "delete-upload": auth.Submit,
-		"submit-job": auth.Submit, "cancel-job": auth.Submit, "list-jobs": auth.Read, "get-job": auth.Read,
+		"submit-job": auth.Submit, "cancel-job": auth.Submit, "retry-job": auth.Submit, "list-jobs": auth.Read, "get-job": auth.Read,
 		"follow-job": auth.Read, "get-output": auth.Read, "get-manifest": auth.Read, "find-manifest": auth.Read,
 		"list-encoders": auth.Read, "list-workers": auth.Admin,
 	}

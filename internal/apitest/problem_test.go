@@ -36,7 +36,7 @@ func TestOpenAPIListsEveryRoute(t *testing.T) {
 	want := []string{
 		"DELETE /v1/uploads/{id}", "GET /v1/encoders", "GET /v1/jobs", "GET /v1/jobs/{id}", "GET /v1/jobs/{id}/events",
 		"GET /v1/jobs/{id}/manifest", "GET /v1/jobs/{id}/output", "GET /v1/manifests/{sha256}", "GET /v1/workers", "POST /v1/jobs",
-		"POST /v1/jobs/{id}/cancel", "POST /v1/uploads", "POST /v1/uploads/{id}/complete",
+		"POST /v1/jobs/{id}/cancel", "POST /v1/jobs/{id}/retry", "POST /v1/uploads", "POST /v1/uploads/{id}/complete",
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("routes\n%v, want\n%v", got, want)

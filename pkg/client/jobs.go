@@ -62,6 +62,16 @@ func (c *Client) Cancel(ctx context.Context, id string) (j job.Job, err error) {
 	return j, c.call(ctx, request{method: http.MethodPost, path: jobPath(id, "/cancel")}, &j)
 }
 
+// Retry does a job once more that failed or was cancelled, and returns the new job. secret
+// is that of its webhook, "" for none.
+func (c *Client) Retry(ctx context.Context, id string, secret job.Secret) (j job.Job, err error) {
+	r := request{method: http.MethodPost, path: jobPath(id, "/retry")}
+	if secret != "" {
+		r.body = map[string]job.Secret{"secret": secret}
+	}
+	return j, c.call(ctx, r, &j)
+}
+
 // Manifest returns the manifest of a job that is done, as JSON.
 func (c *Client) Manifest(ctx context.Context, id string) ([]byte, error) {
 	return c.bytes(ctx, jobPath(id, "/manifest"))

@@ -149,7 +149,9 @@ type Output struct {
 type Job struct {
 	ID string `json:"id"`
 	// Tenant is whose job it is; "" on a server that asks nobody who they are.
-	Tenant  string    `json:"tenant,omitempty"`
+	Tenant string `json:"tenant,omitempty"`
+	// RetryOf is the job that this one does once more, "" for none.
+	RetryOf string    `json:"retry_of,omitempty"`
 	State   State     `json:"state"`
 	Spec    Spec      `json:"spec"`
 	Created time.Time `json:"created"`

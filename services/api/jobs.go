@@ -23,6 +23,7 @@ type jobBus interface {
 	EnqueueSplit(ctx context.Context, class job.Class, jobID string) error
 	PublishEvent(ctx context.Context, j job.Job, eventType string) error
 	PutSecret(ctx context.Context, jobID string, s job.Secret) error
+	Secret(ctx context.Context, jobID string) (job.Secret, error)
 	DoneCount(ctx context.Context, jobID string) (int, error)
 }
 
@@ -78,6 +79,7 @@ func (s *Server) routeJobs() {
 		Description: "Ends a job that is not done or failed. May be repeated.",
 		Errors:      []int{http.StatusNotFound, http.StatusConflict},
 	}, s.cancel)
+	s.routeRetry()
 }
 
 type listInput struct {

@@ -37,9 +37,14 @@ func (s *Server) submit(ctx context.Context, in *submitInput) (*submitOutput, er
 	if spec, err = s.check(ctx, spec); err != nil {
 		return nil, err
 	}
+	return s.create(ctx, callerOf(ctx).Tenant, spec, "", in.Key)
+}
+
+// create makes a job of a Spec that was checked, or finds the one that the same key made.
+// retryOf names the job that it does once more, "" for none.
+func (s *Server) create(ctx context.Context, tenant string, spec job.Spec, retryOf, key string) (*submitOutput, error) {
 	spec, secret := spec.TakeSecret() // before the job is kept anywhere
-	now, tenant := time.Now().UTC(), callerOf(ctx).Tenant
-	key := in.Key
+	now := time.Now().UTC()
 	if key != "" && tenant != "" { // two tenants may choose the same one
 		key = tenant + "\x00" + key
 	}
@@ -52,7 +57,8 @@ func (s *Server) submit(ctx context.Context, in *submitInput) (*submitOutput, er
 		return nil, err
 	}
 	j, created, err := s.bus.CreateJob(ctx, job.Job{
-		ID: id, State: job.Queued, Tenant: tenant, Spec: spec, Builds: maps.Clone(spec.Builds), Created: now, Updated: now, Slots: limits.Slots,
+		ID: id, State: job.Queued, Tenant: tenant, RetryOf: retryOf, Spec: spec, Builds: maps.Clone(spec.Builds),
+		Created: now, Updated: now, Slots: limits.Slots,
 	}, "")
 	if err != nil {
 		return nil, fmt.Errorf("create job: %w", err)

@@ -163,6 +163,35 @@ func (a *app) cancelCommand() *cobra.Command {
 	return c
 }
 
+func (a *app) retryCommand() *cobra.Command {
+	var url string
+	var asJSON bool
+	c := &cobra.Command{
+		Use:   "retry ID",
+		Short: "Do a job once more that failed or was cancelled",
+		Long: `Makes a new job of the same settings and prints its id. Every chunk that the first one
+finished is found in the store; only what is missing is encoded. Asked again, it prints the
+same id.
+
+The secret of a signed webhook is not kept behind its delivery: give it again, in
+REWEAVE_WEBHOOK_SECRET.`,
+		Args: takes("ID"),
+		RunE: a.does(func(ctx context.Context, _ *cobra.Command, args []string) error {
+			j, err := a.client(url).Retry(ctx, args[0], job.Secret(a.hookSecret))
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				return a.printJSON(j)
+			}
+			return a.printf("%s\n", j.ID)
+		}),
+	}
+	a.serverFlag(c, &url)
+	c.Flags().BoolVar(&asJSON, "json", false, "print the new job as a JSON object")
+	return c
+}
+
 func (a *app) printJSON(v any) error {
 	enc := json.NewEncoder(a.stdout)
 	enc.SetEscapeHTML(false)

@@ -103,7 +103,7 @@ func summary(r *patch.Report) string {
 	}
 	fmt.Fprintf(&b, "  kept     %d of %d frames, bit for bit\n", kept, r.Output.Frames)
 	for _, ch := range r.Changes {
-		fmt.Fprintf(&b, "  %-8s frames %d–%d (%.3f s to %.3f s), before: %s\n", ch.Why, ch.New.From, ch.New.To, ch.Start, ch.End, span(ch.Old))
+		fmt.Fprintf(&b, "  %-8s frames %d–%d (%.3f s to %.3f s), before: %s\n", ch.Why, ch.New.From, ch.New.To, ch.Start, ch.End, framesOf(ch.Old))
 	}
 	ok := 0
 	for _, s := range r.Seams {
@@ -115,7 +115,7 @@ func summary(r *patch.Report) string {
 	return b.String()
 }
 
-func span(f patch.Frames) string {
+func framesOf(f patch.Frames) string {
 	if f.Len() == 0 {
 		return "nothing"
 	}

@@ -22,6 +22,14 @@ const (
 
 // startNATS starts a server on the absolute directory dir.
 func startNATS(dir, listen string, c credentials, log *zap.Logger) (*natsserver.Server, error) {
+	o, err := natsOptions(dir, listen, c)
+	if err != nil {
+		return nil, err
+	}
+	return runNATS(o, log)
+}
+
+func natsOptions(dir, listen string, c credentials) (*natsserver.Options, error) {
 	o := &natsserver.Options{
 		ServerName: "reweave", StoreDir: dir, JetStream: true,
 		// Without it the server synchronises every two minutes, and a power cut loses
@@ -45,6 +53,10 @@ func startNATS(dir, listen string, c credentials, log *zap.Logger) (*natsserver.
 			o.Port = natsserver.RANDOM_PORT
 		}
 	}
+	return o, nil
+}
+
+func runNATS(o *natsserver.Options, log *zap.Logger) (*natsserver.Server, error) {
 	s, err := natsserver.NewServer(o)
 	if err != nil {
 		return nil, fmt.Errorf("start NATS: %w", err)
@@ -55,7 +67,7 @@ func startNATS(dir, listen string, c credentials, log *zap.Logger) (*natsserver.
 	if !s.ReadyForConnections(natsStart) || !s.JetStreamEnabled() {
 		s.Shutdown()
 		s.WaitForShutdown()
-		return nil, fmt.Errorf("start NATS: it did not become ready: its log says why (%s)", dir)
+		return nil, fmt.Errorf("start NATS: it did not become ready: its log says why (%s)", o.StoreDir)
 	}
 	return s, nil
 }

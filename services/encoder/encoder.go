@@ -62,6 +62,7 @@ type service struct {
 	me      queue.Worker
 	builds  []string
 	busy    atomic.Int32
+	passing atomic.Int32 // failures in a row for what tasks depend on
 
 	mu    sync.Mutex
 	tasks map[string]int // what the slots work on → percent

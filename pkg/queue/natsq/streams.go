@@ -124,12 +124,29 @@ func bucketConfig(name string, age time.Duration, replicas int) jetstream.Stream
 	}
 }
 
+// buckets are the buckets, the secrets last, and how long they keep a value.
+var buckets = []struct {
+	name string
+	age  time.Duration
+}{{"jobs", 0}, {"requests", requestAge}, {"workers", workerAge}, {"encoders", 0}, {secretsBucket, secretAge}}
+
+// names are the names of all streams, those of the buckets among them.
+func names() (all []string) {
+	for _, cfg := range streamConfigs(1) {
+		all = append(all, cfg.Name)
+	}
+	for _, c := range buckets {
+		all = append(all, bucketConfig(c.name, 0, 1).Name)
+	}
+	return all
+}
+
+// missing reports whether an error says that there is no such stream.
+func missing(err error) bool { return errors.Is(err, jetstream.ErrStreamNotFound) }
+
 func (b *Bus) buckets(ctx context.Context) ([]jetstream.KeyValue, error) {
 	var kvs []jetstream.KeyValue
-	for _, c := range []struct {
-		name string
-		age  time.Duration
-	}{{"jobs", 0}, {"requests", requestAge}, {"workers", workerAge}, {"encoders", 0}, {secretsBucket, secretAge}} {
+	for _, c := range buckets {
 		if c.name == secretsBucket && b.cfg.Existing {
 			continue // it is for those alone who make it
 		}

@@ -56,7 +56,7 @@ func run(ctx context.Context) error {
 		return err
 	}
 	defer os.RemoveAll(b.dir)
-	for _, step := range []func(context.Context) error{b.source, b.encode, b.split, b.memory} {
+	for _, step := range []func(context.Context) error{b.source, b.encode, b.overhead, b.split, b.memory} {
 		if err := step(ctx); err != nil {
 			return err
 		}

@@ -9,6 +9,7 @@
 //
 //	go run ./internal/chaos -bin bin            every fault, and a table
 //	go run ./internal/chaos -bin bin -run nats  those with "nats" in their name
+//	go run ./internal/chaos -bin bin -soak      a mix of all, for half an hour
 //
 // It exits with 1 when a fault left a mark.
 package main
@@ -19,6 +20,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -50,6 +52,10 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	only := flags.String("run", "", "inject only the faults whose name contains this")
 	short := flags.Bool("short", false, "a few faults, a minute in all")
 	keep := flags.Bool("keep", false, "keep logs and state of what failed")
+	soak := flags.Bool("soak", false, "mix all kinds of faults at random instead")
+	lasts := flags.Duration("for", 30*time.Minute, "how long to soak")
+	seed := flags.Uint64("seed", 0, "what a soak does is made of this number (default: any)")
+	round := flags.Int("round", 0, "soak for this round alone")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -61,22 +67,40 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if h.bin, err = filepath.Abs(*bin); err != nil {
 		return err
 	}
-	begin := time.Now()
-	rows, err := h.all(ctx, picked(*only, *short))
-	printTable(stdout, rows, time.Since(begin))
-	failed := err != nil
-	for _, r := range rows {
-		failed = failed || r.err != nil
+	var failed bool
+	if *soak {
+		if *seed == 0 {
+			*seed = rand.Uint64N(1e6) + 1
+		}
+		fmt.Fprintln(stderr, "seed", *seed)
+		if err = h.undisturbed(ctx); err == nil {
+			err = h.soak(ctx, *seed, *round, *lasts, stdout)
+		}
+		failed = err != nil
+	} else {
+		failed, err = h.faults(ctx, picked(*only, *short), stdout)
 	}
 	if failed && *keep {
 		fmt.Fprintln(stderr, "logs and state are in", dir)
 	} else {
 		err = errors.Join(err, os.RemoveAll(dir))
 	}
-	if failed {
+	if failed && !errors.Is(err, errFailed) {
 		return errors.Join(err, errFailed)
 	}
 	return err
+}
+
+// faults injects the chosen faults and prints their table.
+func (h *harness) faults(ctx context.Context, chosen []fault, out io.Writer) (failed bool, err error) {
+	begin := time.Now()
+	rows, err := h.all(ctx, chosen)
+	printTable(out, rows, time.Since(begin))
+	failed = err != nil
+	for _, r := range rows {
+		failed = failed || r.err != nil
+	}
+	return failed, err
 }
 
 // row is a line of the table.

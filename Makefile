@@ -21,6 +21,7 @@ TESTFLAGS   ?=
 VERSION     ?= dev
 BENCHFLAGS  ?=
 CHAOSFLAGS  ?=
+SOAKFLAGS   ?=
 export INPUT FUZZTIME
 
 LINT_VERSION := v2.15.0
@@ -98,6 +99,10 @@ bench: build ## measure against ffmpeg alone and print a table (BENCHFLAGS=…)
 .PHONY: chaos
 chaos: build ## kill, freeze, cut and damage everything, and print what came of it (CHAOSFLAGS='-run NATS')
 	$(GO) run ./internal/chaos -bin bin $(CHAOSFLAGS)
+
+.PHONY: soak
+soak: build ## mix all those faults at random for half an hour (SOAKFLAGS='-for 2m -seed 7')
+	$(GO) run ./internal/chaos -bin bin -soak $(SOAKFLAGS)
 
 .PHONY: docs
 docs: build ## write docs/configuration.md anew from the configuration structs

@@ -19,7 +19,7 @@ import (
 
 	"github.com/reweave/reweave/internal/embed"
 	"github.com/reweave/reweave/pkg/boot"
-	"github.com/reweave/reweave/pkg/ffmpeg"
+	ff "github.com/reweave/reweave/pkg/ffmpeg"
 	"github.com/reweave/reweave/pkg/job"
 	"github.com/reweave/reweave/pkg/lifecycle"
 	"github.com/reweave/reweave/pkg/matroska"
@@ -43,7 +43,7 @@ const (
 type byHand struct {
 	bus   *natsq.Bus
 	store *s3store.Store
-	tool  *ffmpeg.Tool
+	tool  *ff.Tool
 	dir   string
 	input string
 }
@@ -71,7 +71,7 @@ func (b *bench) overhead(ctx context.Context) error {
 	if o.store, err = s3store.Connect(ctx, stack.S3()); err != nil {
 		return err
 	}
-	if o.tool, err = ffmpeg.Find(ctx); err != nil {
+	if o.tool, err = ff.Find(ctx); err != nil {
 		return err
 	}
 	var ours, hand []time.Duration
@@ -132,7 +132,7 @@ func (o *byHand) encode(ctx context.Context, t queue.Task, file string) error {
 	dec := exec.CommandContext(ctx, "ffmpeg", append(args, "-f", "rawvideo", "-pix_fmt", t.Recipe.Picture.PixFmt, "pipe:1")...)
 	dec.Stdout, dec.Stderr = w, os.Stderr
 	args = append([]string{"-v", "error"}, t.Recipe.Input()...)
-	args = slices.Concat(args, []string{"-i", "pipe:0", "-map", "0:v:0"}, t.Recipe.Args(1), o.tool.Passthrough(), ffmpeg.ChunkFlags)
+	args = slices.Concat(args, []string{"-i", "pipe:0", "-map", "0:v:0"}, t.Recipe.Args(1), o.tool.Passthrough(), ff.ChunkFlags)
 	enc := exec.CommandContext(ctx, "ffmpeg", append(args, "-f", "mp4", "-y", file+".mp4")...)
 	enc.Stdin, enc.Stderr = frames, os.Stderr
 	err = errors.Join(dec.Start(), enc.Start())

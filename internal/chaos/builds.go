@@ -95,10 +95,10 @@ func (w *world) submitMany(ctx context.Context, f *film, n int) (ids []string, e
 	return ids, nil
 }
 
-// begun submits the short film from a cold cache, every encode of one task hanging, and
+// begun submits the short film from a cold cache, every encode of one task held up, and
 // returns when all else of it is done, with the encoder that has it and the other one.
 func (w *world) begun(ctx context.Context) (id, has, not string, err error) {
-	if err := errors.Join(w.forgetChunks(ctx), w.tell("poison", poisoned+" hang")); err != nil {
+	if err := errors.Join(w.forgetChunks(ctx), w.tell("poison", poisoned+" wait")); err != nil {
 		return "", "", "", err
 	}
 	if id, err = w.submit(ctx, w.h.short, ""); err != nil {

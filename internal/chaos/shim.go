@@ -36,6 +36,7 @@ if [ -s "$dir/poison" ]; then
 		case $how in
 		exit) exit 3 ;;
 		hang) exec sleep 600 ;;
+		wait) while [ -s "$dir/poison" ]; do sleep 0.1; done ;;
 		oom) kill -KILL $$ ;;
 		segfault) kill -SEGV $$ ;;
 		short)

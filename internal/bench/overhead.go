@@ -231,15 +231,17 @@ func (o *byHand) serve(ctx context.Context, id string) (took time.Duration, err 
 		return encoder.Run(ctx, encoder.Config{Slots: runtime.NumCPU(), Codecs: []string{"libx264"}, Scratch: o.dir}, env)
 	}, func(ctx context.Context) error {
 		start := time.Now()
-		lease, err := o.bus.NextMux(ctx)
-		took = time.Since(start)
-		if err == nil && lease.JobID() != id {
-			err = fmt.Errorf("job %s came to be muxed", lease.JobID())
+		for {
+			lease, err := o.bus.NextMux(ctx)
+			took = time.Since(start)
+			if err != nil {
+				return err
+			}
+			// Two encoders that end at once may both have asked for an earlier job.
+			if err := lease.Ack(ctx); err != nil || lease.JobID() == id {
+				return err
+			}
 		}
-		if err != nil {
-			return err
-		}
-		return lease.Ack(ctx)
 	})
 	return took, err
 }

@@ -29,11 +29,8 @@ func (c clocked) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err != nil || res.StatusCode != http.StatusForbidden {
 		return res, err
 	}
-	theirs, derr := http.ParseTime(res.Header.Get("Date"))
-	if derr != nil { // it does not tell
-		return res, nil
-	}
-	if skew := c.now().Sub(theirs).Round(time.Second); skew.Abs() > maxSkew {
+	theirs, unknown := http.ParseTime(res.Header.Get("Date"))
+	if unknown == nil && c.now().Sub(theirs).Abs() > maxSkew {
 		res.Header.Set(codeHeader, "RequestTimeTooSkewed")
 		res.Header.Set(descHeader, fmt.Sprintf("by this machine's clock it is %s, by the object store's %s", c.now().UTC().Format(time.DateTime), theirs.Format(time.DateTime)))
 	}

@@ -236,7 +236,7 @@ func (w *world) environ(name, kind string, f fleet) []string {
 		"REWEAVE_S3_ENDPOINT=http://" + s3Addr, "REWEAVE_S3_ACCESS_KEY=" + w.secret, "REWEAVE_S3_SECRET_KEY=" + w.secret,
 		"REWEAVE_HTTP_LISTEN=127.0.0.1:0", "REWEAVE_LOG_FORMAT=console",
 		"REWEAVE_API_LISTEN=" + w.apiAddr, "REWEAVE_MUXER_SWEEP=1s",
-		"REWEAVE_ENCODER_NAME=" + name, "REWEAVE_ENCODER_SLOTS=1", "REWEAVE_ENCODER_CODECS=libx264,aac", "REWEAVE_ENCODER_STALL=2s",
+		"REWEAVE_ENCODER_NAME=" + name, "REWEAVE_ENCODER_SLOTS=1", "REWEAVE_ENCODER_CODECS=libx264,aac", "REWEAVE_ENCODER_STALL=20s",
 		"REWEAVE_NATS_REPLICAS=" + strconv.Itoa(w.replicas()), "GOMAXPROCS=2", skewEnv + "=" + w.skewOf(name),
 	}
 	for prefix, more := range f.env {

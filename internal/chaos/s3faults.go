@@ -16,7 +16,7 @@ import (
 	"github.com/reweave/reweave/pkg/job"
 )
 
-// throughS3 runs a job of the long film whose services reach S3 through a proxy. harm
+// throughS3 runs a job whose services reach S3 through a proxy. harm
 // gets it in the middle of the job.
 func throughS3(ctx context.Context, h *harness, r *row, harm func(context.Context, *world, *s3proxy) error) (err error) {
 	p, err := newS3Proxy()
@@ -32,7 +32,11 @@ func throughS3(ctx context.Context, h *harness, r *row, harm func(context.Contex
 	if err := w.tell("delay", "0.4"); err != nil {
 		return err
 	}
-	id, err := w.submit(ctx, h.long, "")
+	film := h.long
+	if h.brief {
+		film = h.short
+	}
+	id, err := w.submit(ctx, film, "")
 	if err != nil {
 		return err
 	}
@@ -42,7 +46,7 @@ func throughS3(ctx context.Context, h *harness, r *row, harm func(context.Contex
 	if err := harm(ctx, w, p); err != nil {
 		return err
 	}
-	err = errors.Join(w.finish(ctx, id), w.intact(ctx, h.long, id), w.count(r, id))
+	err = errors.Join(w.finish(ctx, id), w.intact(ctx, film, id), w.count(r, id))
 	r.times = int(p.harmed.Load())
 	if err == nil && r.times == 0 {
 		err = errors.New("no request was harmed")

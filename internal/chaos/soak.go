@@ -181,9 +181,14 @@ func (h *harness) soak(ctx context.Context, seed uint64, only int, lasts time.Du
 	return ctx.Err()
 }
 
+// roundOf returns what the n-th round of a seed is drawn from.
+func roundOf(seed uint64, n int) *rand.Rand {
+	return rand.New(rand.NewPCG(seed, uint64(n))) //nolint:gosec // to be repeated, not to be secret
+}
+
 // round submits one to four jobs and does them two to seven kinds of harm.
 func (s *soak) round(ctx context.Context, n int) error {
-	rng := rand.New(rand.NewPCG(s.seed, uint64(n))) //nolint:gosec // to be repeated, not to be secret
+	rng := roundOf(s.seed, n)
 	if err := s.w.forgetChunks(ctx); err != nil {
 		return err
 	}

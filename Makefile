@@ -21,6 +21,7 @@ TESTFLAGS   ?=
 VERSION     ?= dev
 BENCHFLAGS  ?=
 CHAOSFLAGS  ?=
+SOAKFLAGS   ?=
 export INPUT FUZZTIME
 
 LINT_VERSION := v2.15.0
@@ -102,6 +103,10 @@ chaos: build ## kill, freeze, cut and damage everything, and print what came of 
 .PHONY: fairness
 fairness: build ## measure how long small jobs wait beside long ones and urgent ones (CHAOSFLAGS='-run 1,500')
 	$(GO) run ./internal/chaos -bin bin -fairness $(CHAOSFLAGS)
+
+.PHONY: soak
+soak: build ## mix all those faults at random for half an hour (SOAKFLAGS='-for 2m -seed 7')
+	$(GO) run ./internal/chaos -bin bin -soak $(SOAKFLAGS)
 
 .PHONY: docs
 docs: build ## write docs/configuration.md anew from the configuration structs

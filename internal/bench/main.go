@@ -50,7 +50,7 @@ func run(ctx context.Context) error {
 	flag.StringVar(&b.input, "input", "", "source to encode (default: one that is made)")
 	flag.IntVar(&b.seconds, "seconds", 60, "length of the source that is made")
 	flag.Float64Var(&b.hours, "hours", 2, "length of the source for the memory test; 0 leaves it out")
-	flag.StringVar(&b.only, "only", "encode,split,memory", "what to measure")
+	flag.StringVar(&b.only, "only", "encode,overhead,split,memory", "what to measure")
 	flag.Parse()
 	var err error
 	if b.bin, err = filepath.Abs(b.bin); err != nil {
@@ -66,7 +66,7 @@ func run(ctx context.Context) error {
 	for _, step := range []struct {
 		name    string
 		measure func(context.Context) error
-	}{{"encode", b.encode}, {"split", b.split}, {"memory", b.memory}} {
+	}{{"encode", b.encode}, {"overhead", b.overhead}, {"split", b.split}, {"memory", b.memory}} {
 		if !slices.Contains(strings.Split(b.only, ","), step.name) {
 			continue
 		}

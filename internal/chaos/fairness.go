@@ -137,7 +137,7 @@ func (h *harness) play(ctx context.Context, r *fairRow, segment time.Duration) e
 		}
 		ids = append(ids, id)
 	}
-	if err := w.begun(ctx, ids, 5, segment); err != nil {
+	if err := w.allBegun(ctx, ids, 5, segment); err != nil {
 		return err
 	}
 	return w.measure(ctx, r, ids, came, flood, segment)
@@ -162,8 +162,8 @@ func (w *world) flood(ctx context.Context, s scene) (ids []string, err error) {
 	})
 }
 
-// begun waits until all segments of jobs have begun.
-func (w *world) begun(ctx context.Context, ids []string, segments int, segment time.Duration) error {
+// allBegun waits until all segments of jobs have begun.
+func (w *world) allBegun(ctx context.Context, ids []string, segments int, segment time.Duration) error {
 	for _, id := range ids {
 		if err := await(ctx, jobLimit+100*segment, "the segments of job "+id, func() (bool, error) {
 			b, err := w.begins()

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 )
@@ -67,7 +68,7 @@ var faults = []fault{
 // picked returns the faults whose name contains only; of these, those of the short run
 // when brief is set.
 func picked(only string, brief bool) (chosen []fault) {
-	for _, f := range faults {
+	for _, f := range slices.Concat(faults, outer) {
 		if strings.Contains(f.name, only) && (f.brief || !brief) {
 			chosen = append(chosen, f)
 		}

@@ -39,6 +39,17 @@ func (h *harness) makeFilm(ctx context.Context, name string, seconds int) (*film
 	return f, nil
 }
 
+// makeBig makes a source of raw frames, too large for one PUT of an upload.
+func (h *harness) makeBig(ctx context.Context) (*film, error) {
+	f := &film{name: "big.mkv", path: filepath.Join(h.dir, "big.mkv"), seconds: 9}
+	cmd := exec.CommandContext(ctx, "ffmpeg", strings.Fields("-v error -nostdin -y -f lavfi -i testsrc2=s=640x360:r=25:d=9 -c:v rawvideo -pix_fmt yuv420p")...)
+	cmd.Args = append(cmd.Args, f.path)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return nil, fmt.Errorf("make %s: %w: %s", f.name, err, out)
+	}
+	return f, nil
+}
+
 // id is that of the film's upload: a ULID made of its length, the same in every world.
 func (f *film) id() string { return fmt.Sprintf("%026d", f.seconds) }
 

@@ -10,6 +10,7 @@
 //	go run ./internal/chaos -bin bin            every fault, and a table
 //	go run ./internal/chaos -bin bin -run nats  those with "nats" in their name
 //	go run ./internal/chaos -bin bin -fairness  how long jobs wait beside others
+//	go run ./internal/chaos -bin bin -soak      a mix of all, for half an hour
 //
 // It exits with 1 when a fault left a mark.
 package main
@@ -20,6 +21,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -53,6 +55,10 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	fair := flags.Bool("fairness", false, "measure how long jobs wait beside others, instead of injecting faults")
 	segment := flags.Duration("segment", 2*time.Second, "with -fairness: how long an encode takes")
 	keep := flags.Bool("keep", false, "keep logs and state of what failed")
+	soak := flags.Bool("soak", false, "mix all kinds of faults at random instead")
+	lasts := flags.Duration("for", 30*time.Minute, "how long to soak")
+	seed := flags.Uint64("seed", 0, "what a soak does is made of this number (default: any)")
+	round := flags.Int("round", 0, "soak for this round alone")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -64,25 +70,43 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if h.bin, err = filepath.Abs(*bin); err != nil {
 		return err
 	}
-	if *fair {
+	var failed bool
+	switch {
+	case *fair:
 		return errors.Join(h.fairness(ctx, stdout, *only, *segment), os.RemoveAll(dir))
-	}
-	begin := time.Now()
-	rows, err := h.all(ctx, picked(*only, *short))
-	printTable(stdout, rows, time.Since(begin))
-	failed := err != nil
-	for _, r := range rows {
-		failed = failed || r.err != nil
+	case *soak:
+		if *seed == 0 {
+			*seed = rand.Uint64N(1e6) + 1
+		}
+		fmt.Fprintln(stderr, "seed", *seed)
+		if err = h.undisturbed(ctx); err == nil {
+			err = h.soak(ctx, *seed, *round, *lasts, stdout)
+		}
+		failed = err != nil
+	default:
+		failed, err = h.faults(ctx, picked(*only, *short), stdout)
 	}
 	if failed && *keep {
 		fmt.Fprintln(stderr, "logs and state are in", dir)
 	} else {
 		err = errors.Join(err, os.RemoveAll(dir))
 	}
-	if failed {
+	if failed && !errors.Is(err, errFailed) {
 		return errors.Join(err, errFailed)
 	}
 	return err
+}
+
+// faults injects the chosen faults and prints their table.
+func (h *harness) faults(ctx context.Context, chosen []fault, out io.Writer) (failed bool, err error) {
+	begin := time.Now()
+	rows, err := h.all(ctx, chosen)
+	printTable(out, rows, time.Since(begin))
+	failed = err != nil
+	for _, r := range rows {
+		failed = failed || r.err != nil
+	}
+	return failed, err
 }
 
 // row is a line of the table.

@@ -19,7 +19,11 @@ const poisoned = "v3"
 // alone.
 func poison(how, why string) func(context.Context, *harness, *row) error {
 	return func(ctx context.Context, h *harness, r *row) error {
-		w, err := h.newWorld(ctx, fleet{api: 1, splitter: 1, muxer: 1, encoder: 2})
+		f := fleet{api: 1, splitter: 1, muxer: 1, encoder: 2}
+		if how == "hang" { // elsewhere a busy machine would have it hit what is well
+			f.env = map[string][]string{"encoder": {"REWEAVE_ENCODER_STALL=3s"}}
+		}
+		w, err := h.newWorld(ctx, f)
 		if err != nil {
 			return err
 		}

@@ -35,6 +35,9 @@ func (w *world) spawn(name, path string, env []string) (*process, error) {
 	p.cmd.Stdout, p.cmd.Stderr = log, log
 	p.cmd.Dir = w.dir
 	p.cmd.SysProcAttr = childAttr()
+	if name == "s3" && w.fleet.space != "" {
+		p.cmd.SysProcAttr = mountAttr(p.cmd.SysProcAttr)
+	}
 	if err := p.cmd.Start(); err != nil {
 		return nil, fmt.Errorf("start %s: %w", name, err)
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"os"
 	"os/signal"
@@ -18,6 +19,8 @@ const (
 	addrEnv   = "CHAOS_ADDR"
 	dirEnv    = "CHAOS_DIR"
 	secretEnv = "CHAOS_SECRET"
+	nodeEnv   = "CHAOS_NODE"  // of a NATS cluster: its own JSON
+	spaceEnv  = "CHAOS_SPACE" // size of a file system of its own for S3; "" for none
 )
 
 // serveMaybe serves when this process was started to be a server, and reports whether
@@ -29,14 +32,23 @@ func serveMaybe() bool {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
-	var err error
+	log, err := zap.NewDevelopment()
 	switch kind {
 	case "nats":
-		var log *zap.Logger
-		if log, err = zap.NewDevelopment(); err == nil {
+		if err == nil {
 			err = embed.ServeNATS(ctx, addr, dir, secret, log, func() { log.Info("serves") })
 		}
+	case "node":
+		var n embed.Node
+		if err = json.Unmarshal([]byte(os.Getenv(nodeEnv)), &n); err == nil {
+			err = embed.ServeNode(ctx, n, secret, log)
+		}
 	case "s3":
+		if size := os.Getenv(spaceEnv); size != "" {
+			if err = mountSmall(dir, size); err != nil {
+				break
+			}
+		}
 		err = embed.ServeS3(ctx, addr, dir, secret, secret)
 	default:
 		err = fmt.Errorf("there is no server %q", kind)

@@ -13,13 +13,23 @@ import (
 // waits as long as the file delay says; and for the task that the file poison names it
 // does what that says. Where there is a file least, the encode takes at least as long as
 // that says, and the file times gets a line NAME NANOSECONDS at its beginning; it
-// goes on once there is no file gate.
+// goes on once there is no file gate. Where CRF is
+// not empty it stands for another build: it says that it has another library, and makes
+// other bytes.
 const shim = `#!/bin/sh
 dir='DIR'
+CHANGE='CRF'
 for out; do :; done
-case $out in file:*/encode-*/chunk.mp4) ;; *) exec 'REAL' "$@" ;; esac
+case $out in file:*/encode-*/chunk.mp4) ;; *)
+	[ -z "$CHANGE" ] || case $* in *-version*) echo 'libchaos 1. 0' ;; esac
+	exec 'REAL' "$@" ;;
+esac
 name=${out%/chunk.mp4}
 name=${name##*/encode-}
+if [ -n "$CHANGE" ]; then
+	last=
+	for a; do shift; [ "$last" != -crf ] || a=$CHANGE; set -- "$@" "$a"; last=$a; done
+fi
 echo "$name" >>"$dir/encodes"
 if [ -s "$dir/delay" ]; then read -r delay <"$dir/delay"; sleep "$delay"; fi
 if [ -s "$dir/poison" ]; then
@@ -29,6 +39,7 @@ if [ -s "$dir/poison" ]; then
 		case $how in
 		exit) exit 3 ;;
 		hang) exec sleep 600 ;;
+		wait) while [ -s "$dir/poison" ]; do sleep 0.1; done ;;
 		oom) kill -KILL $$ ;;
 		segfault) kill -SEGV $$ ;;
 		short)
@@ -51,17 +62,18 @@ fi
 exec 'REAL' "$@"
 `
 
-// putShim writes the shim and returns the directory to put into PATH.
-func (w *world) putShim() (string, error) {
+// putShim writes the shim into a directory of that name and returns it, to put into PATH.
+// crf is that of another build, "" for this one.
+func (w *world) putShim(name, crf string) (string, error) {
 	ffmpeg, err := exec.LookPath("ffmpeg")
 	if err != nil {
 		return "", err
 	}
-	dir := filepath.Join(w.dir, "shim")
+	dir := filepath.Join(w.dir, name)
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return "", err
 	}
-	text := strings.NewReplacer("DIR", w.dir, "REAL", ffmpeg).Replace(shim)
+	text := strings.NewReplacer("DIR", w.dir, "REAL", ffmpeg, "'CRF'", "'"+crf+"'").Replace(shim)
 	return dir, os.WriteFile(filepath.Join(dir, "ffmpeg"), []byte(text), 0o700) //nolint:gosec // it is a program
 }
 

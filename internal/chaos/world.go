@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
@@ -37,6 +38,15 @@ type fleet struct {
 	env map[string][]string
 	// nats and s3, when set, stand between the encoders and the servers.
 	nats, s3 *proxy
+	// web, when set, stands between all services and S3.
+	web *s3proxy
+	// cluster has three NATS servers run instead of one.
+	cluster bool
+	// space, when set, is the size of the file system that S3 keeps objects on, as mount has it.
+	space string
+	// skew has the services and servers whose name begins with the key run with their
+	// clock off, by what the value says; see skew.go.
+	skew map[string]string
 }
 
 // world is a Reweave of its own: servers and services, all processes.
@@ -47,6 +57,8 @@ type world struct {
 	natsAddr string
 	s3Addr   string
 	nats, s3 *process
+	nodes    []*node // of the NATS cluster; nil for one server
+	fleet    fleet
 	services map[string]*service
 	bus      *natsq.Bus
 	js       jetstream.JetStream
@@ -69,7 +81,7 @@ func (h *harness) newWorld(ctx context.Context, f fleet) (w *world, err error) {
 	h.worlds++
 	w = &world{
 		h: h, dir: filepath.Join(h.dir, fmt.Sprintf("world%d", h.worlds)), secret: rand.Text(),
-		services: map[string]*service{},
+		services: map[string]*service{}, fleet: f,
 	}
 	defer func() {
 		if err != nil {
@@ -81,7 +93,7 @@ func (h *harness) newWorld(ctx context.Context, f fleet) (w *world, err error) {
 			return w, err
 		}
 	}
-	if w.shim, err = w.putShim(); err != nil {
+	if w.shim, err = w.putShim("shim", ""); err != nil {
 		return w, err
 	}
 	if err := w.startServers(ctx); err != nil {
@@ -100,10 +112,7 @@ func (w *world) startServers(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	if err := w.startNATS(ctx); err != nil {
-		return err
-	}
-	if err := w.startS3(ctx); err != nil {
+	if err := errors.Join(w.startAnyNATS(ctx), w.startS3(ctx)); err != nil {
 		return err
 	}
 	limited, cancel := context.WithTimeout(ctx, startLimit)
@@ -111,7 +120,7 @@ func (w *world) startServers(ctx context.Context) (err error) {
 	if w.store, err = s3store.Connect(limited, w.s3Config()); err != nil {
 		return err
 	}
-	if w.bus, err = natsq.Connect(limited, natsq.Config{URL: w.natsURL(w.natsAddr), AckWait: lease}, zap.NewNop()); err != nil {
+	if w.bus, err = natsq.Connect(limited, natsq.Config{URL: w.natsURL(w.natsAddr), AckWait: lease, Replicas: w.replicas()}, zap.NewNop()); err != nil {
 		return err
 	}
 	w.js, err = jetstream.New(w.bus.Conn())
@@ -124,16 +133,28 @@ func (w *world) s3Config() s3store.Config {
 	}
 }
 
-func (w *world) natsURL(addr string) string { return "nats://reweave:" + w.secret + "@" + addr }
+// natsURL is the URL of one server, or of all that are named with commas between.
+func (w *world) natsURL(addr string) string {
+	var urls []string
+	for a := range strings.SplitSeq(addr, ",") {
+		urls = append(urls, "nats://reweave:"+w.secret+"@"+a)
+	}
+	return strings.Join(urls, ",")
+}
+
+func (w *world) replicas() int { return max(1, len(w.nodes)) }
 
 // server starts this program as a server.
 func (w *world) server(kind, addr, dir string) (*process, error) {
 	self, err := os.Executable()
+	if off := w.skewOf(kind); err == nil && off != "" {
+		self, err = w.h.skewed("chaos")
+	}
 	if err != nil {
 		return nil, err
 	}
-	return w.spawn(kind, self, append(os.Environ(), serverEnv+"="+kind, addrEnv+"="+addr,
-		dirEnv+"="+filepath.Join(w.dir, dir), secretEnv+"="+w.secret))
+	return w.spawn(kind, self, append(os.Environ(), serverEnv+"="+kind, addrEnv+"="+addr, dirEnv+"="+filepath.Join(w.dir, dir),
+		secretEnv+"="+w.secret, spaceEnv+"="+w.fleet.space, skewEnv+"="+w.skewOf(kind)))
 }
 
 func (w *world) startNATS(ctx context.Context) (err error) {
@@ -201,6 +222,10 @@ func (w *world) environ(name, kind string, f fleet) []string {
 		f.nats.lead(natsAddr)
 		natsAddr = f.nats.addr()
 	}
+	if f.web != nil {
+		f.web.lead(s3Addr)
+		s3Addr = f.web.addr()
+	}
 	if kind == "encoder" && f.s3 != nil {
 		f.s3.lead(s3Addr)
 		s3Addr = f.s3.addr()
@@ -211,8 +236,8 @@ func (w *world) environ(name, kind string, f fleet) []string {
 		"REWEAVE_S3_ENDPOINT=http://" + s3Addr, "REWEAVE_S3_ACCESS_KEY=" + w.secret, "REWEAVE_S3_SECRET_KEY=" + w.secret,
 		"REWEAVE_HTTP_LISTEN=127.0.0.1:0", "REWEAVE_LOG_FORMAT=console",
 		"REWEAVE_API_LISTEN=" + w.apiAddr, "REWEAVE_MUXER_SWEEP=1s",
-		"REWEAVE_ENCODER_NAME=" + name, "REWEAVE_ENCODER_SLOTS=1", "REWEAVE_ENCODER_CODECS=libx264,aac", "REWEAVE_ENCODER_STALL=2s",
-		"GOMAXPROCS=2",
+		"REWEAVE_ENCODER_NAME=" + name, "REWEAVE_ENCODER_SLOTS=1", "REWEAVE_ENCODER_CODECS=libx264,aac", "REWEAVE_ENCODER_STALL=20s",
+		"REWEAVE_NATS_REPLICAS=" + strconv.Itoa(w.replicas()), "GOMAXPROCS=2", skewEnv + "=" + w.skewOf(name),
 	}
 	for prefix, more := range f.env {
 		if strings.HasPrefix(name, prefix) {
@@ -220,49 +245,6 @@ func (w *world) environ(name, kind string, f fleet) []string {
 		}
 	}
 	return env
-}
-
-// start starts a service that does not run.
-func (w *world) start(name string) (err error) {
-	s := w.services[name]
-	s.proc, err = w.spawn(name, filepath.Join(w.h.bin, "reweave-"+s.kind), s.env)
-	return err
-}
-
-// revive starts the services again that crashed by themselves, as a supervisor does.
-func (w *world) revive() error {
-	for name, s := range w.services {
-		if s.proc == nil || s.proc.alive() || s.proc.ended.Load() {
-			continue
-		}
-		if err := w.start(name); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// crash kills a service and starts it again.
-func (w *world) crash(name string) error {
-	w.services[name].proc.kill()
-	return w.start(name)
-}
-
-// end ends all processes.
-func (w *world) end() {
-	for _, s := range w.services {
-		if s.proc != nil {
-			s.proc.kill()
-		}
-	}
-	if w.bus != nil {
-		w.bus.Close()
-	}
-	for _, p := range []*process{w.nats, w.s3} {
-		if p != nil {
-			p.kill()
-		}
-	}
 }
 
 // forgetChunks empties the cache, so that the next job has everything to encode.

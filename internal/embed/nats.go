@@ -22,12 +22,20 @@ const (
 
 // startNATS starts a server on the absolute directory dir.
 func startNATS(dir string, want Options, c credentials) (*natsserver.Server, error) {
-	listen := want.NATSListen
+	o, err := natsOptions(dir, want.NATSListen, c)
+	if err != nil {
+		return nil, err
+	}
+	o.SyncAlways = !want.Discard
+	return runNATS(o, want.Log.Named("nats"))
+}
+
+func natsOptions(dir, listen string, c credentials) (*natsserver.Options, error) {
 	o := &natsserver.Options{
 		ServerName: "reweave", StoreDir: dir, JetStream: true,
 		// Without it the server synchronises every two minutes, and a power cut loses
 		// what it had acknowledged.
-		SyncAlways: !want.Discard,
+		SyncAlways: true,
 		NoSigs:     true,
 		DontListen: listen == "",
 		// Username and Password would do the same, with a warning at each start.
@@ -46,17 +54,21 @@ func startNATS(dir string, want Options, c credentials) (*natsserver.Server, err
 			o.Port = natsserver.RANDOM_PORT
 		}
 	}
+	return o, nil
+}
+
+func runNATS(o *natsserver.Options, log *zap.Logger) (*natsserver.Server, error) {
 	s, err := natsserver.NewServer(o)
 	if err != nil {
 		return nil, fmt.Errorf("start NATS: %w", err)
 	}
-	s.SetLoggerV2(natsLog{want.Log.Named("nats").Sugar()}, false, false, false)
+	s.SetLoggerV2(natsLog{log.Sugar()}, false, false, false)
 	s.Start()
 	// A server whose JetStream failed is ready for connections all the same.
 	if !s.ReadyForConnections(natsStart) || !s.JetStreamEnabled() {
 		s.Shutdown()
 		s.WaitForShutdown()
-		return nil, fmt.Errorf("start NATS: it did not become ready: its log says why (%s)", dir)
+		return nil, fmt.Errorf("start NATS: it did not become ready: its log says why (%s)", o.StoreDir)
 	}
 	return s, nil
 }

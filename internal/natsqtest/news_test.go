@@ -126,12 +126,12 @@ func TestRegistry(t *testing.T) {
 		t.Errorf("got workers %v after one retired", ws)
 	}
 	now := time.Now()
-	for i, name := range []string{"libx264", "aac"} {
-		ok(t, b.AnnounceEncoder(ctx, queue.Encoder{Name: name, Build: build, Seen: now.Add(time.Duration(i) * time.Second)}))
+	for i, name := range []string{"libx264", "aac"} { // the second one's clock is behind
+		ok(t, b.AnnounceEncoder(ctx, queue.Encoder{Name: name, Build: build, Seen: now.Add(-time.Duration(i) * time.Hour)}))
 	}
 	es := must(b.Encoders(ctx))(t)
 	if len(es) != 2 || es[0].Name != "aac" {
-		t.Errorf("got encoders %v, want the latest seen first", es)
+		t.Errorf("got encoders %v, want the latest announced first", es)
 	}
 }
 

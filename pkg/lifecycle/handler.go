@@ -49,7 +49,9 @@ func (h *Handler) Handle(ctx context.Context, lease *natsq.Lease, do func(ctx co
 	switch {
 	case errors.Is(context.Cause(jctx), worker.ErrCancelled):
 		err = errors.Join(Cancelled(settle, h.Bus, h.Store, id), lease.Ack(settle))
-	case failure == nil, errors.Is(failure, natsq.ErrNoJob):
+	case errors.Is(failure, natsq.ErrNoJob):
+		err = errors.Join(Unknown(settle, h.Bus, h.Store, id), lease.Ack(settle))
+	case failure == nil:
 		faultpoint.Hit(h.Service + ".before-ack")
 		err = lease.Ack(settle)
 		faultpoint.Hit(h.Service + ".after-ack")

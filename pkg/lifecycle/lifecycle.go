@@ -63,6 +63,13 @@ func Cancelled(ctx context.Context, bus *natsq.Bus, st store.Store, id string) e
 	return Settle(ctx, bus, st, j)
 }
 
+// Unknown sweeps up behind a job that is not known any more, because somebody deleted it
+// or all jobs: its messages would stay for ever, and so would its segments. What it may
+// have made stays.
+func Unknown(ctx context.Context, bus *natsq.Bus, st store.Store, id string) error {
+	return errors.Join(bus.Forget(ctx, id), DeletePrefix(ctx, st, store.SegmentKey(id, "")))
+}
+
 // Complete asks for a job to be muxed when every one of its tasks is done, and tells how
 // far the job is. Both sides of the race call it after they wrote their part: the encoder
 // its done record, the splitter the number of tasks; the one that comes later sees both.

@@ -20,6 +20,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/reweave/reweave/pkg/fault"
+	"github.com/reweave/reweave/pkg/faultpoint"
 	"github.com/reweave/reweave/pkg/job"
 	"github.com/reweave/reweave/pkg/queue/natsq"
 	"github.com/reweave/reweave/pkg/source"
@@ -30,13 +31,14 @@ const (
 	// hooksAtOnce is how many receivers are waited for at once, so that a slow one holds
 	// up nobody else.
 	hooksAtOnce = 8
-	// hookTimeout is how long a receiver may take; it is shorter than a lease.
+	// hookTimeout is how long a receiver may take; the lease is kept meanwhile.
 	hookTimeout = 15 * time.Second
 )
 
 // hookBus is where the events of ended jobs come from.
 type hookBus interface {
 	NextHook(ctx context.Context) (*natsq.Lease, error)
+	AckWait() time.Duration
 	Secret(ctx context.Context, jobID string) (job.Secret, error)
 	DropSecret(ctx context.Context, jobID string) error
 }
@@ -84,7 +86,11 @@ func (h *hooks) handle(ctx context.Context, lease *natsq.Lease) {
 		h.settle(lease.JobID(), lease.Ack(ctx))
 		return
 	}
-	switch err = h.send(ctx, event.ID, lease, *hook); {
+	stop := worker.Keep(ctx, lease, h.bus.AckWait(), nil)
+	err = h.send(ctx, event.ID, lease, *hook)
+	stop()
+	faultpoint.Hit("webhook.after-send")
+	switch {
 	case err == nil:
 		h.end(ctx, lease, "delivered")
 	case ctx.Err() != nil:

@@ -76,8 +76,8 @@ func (s *service) record(ctx context.Context, t queue.Task, kind, detail string)
 // or elsewhere, and fails its job when that was tried often enough.
 func (s *service) failed(ctx context.Context, lease *natsq.Lease, t queue.Task, cause error) error {
 	class := fault.Of(cause)
-	if lost, ok := errors.AsType[*fault.Error](cause); ok && lost.Type == lostSegment {
-		return s.restore(ctx, lease, t, lost)
+	if isType(cause, lostSegment) {
+		return s.restore(ctx, lease, t, cause)
 	}
 	if class == fault.Retry || natsq.Passing(cause) {
 		// Something we depend on is in trouble, which is no fault of the task.
@@ -90,13 +90,19 @@ func (s *service) failed(ctx context.Context, lease *natsq.Lease, t queue.Task, 
 	if err != nil {
 		return err
 	}
-	if n := count(history); !n.poisoned() && class != fault.User {
+	// A store that is full stays so for the next try: the encode would be for nothing.
+	if n := count(history); !n.poisoned() && class != fault.User && !isType(cause, "no-space") {
 		return lease.Return(ctx, time.Duration(n.failed)*500*time.Millisecond)
 	}
 	if err := lifecycle.Fail(ctx, s.env.Bus, s.env.Store, t.Job, located(t, cause)); err != nil {
 		return err
 	}
 	return lease.Ack(ctx)
+}
+
+func isType(err error, slug string) bool {
+	e, ok := errors.AsType[*fault.Error](err)
+	return ok && e.Type == slug
 }
 
 // located adds to an error where it happened, unless it tells already.

@@ -60,6 +60,7 @@ type service struct {
 	builds  []string
 	busy    atomic.Int32
 	doing   *doing
+	passing atomic.Int32 // failures in a row for what tasks depend on
 
 	metrics metrics
 }

@@ -48,7 +48,10 @@ func (s *service) handle(ctx context.Context, lease *natsq.Lease) {
 	switch {
 	case errors.Is(context.Cause(tctx), worker.ErrCancelled):
 		err = errors.Join(lifecycle.Cancelled(settle, s.env.Bus, s.env.Store, t.Job), lease.Ack(settle))
-	case err == nil, errors.Is(err, natsq.ErrNoJob):
+	case errors.Is(err, natsq.ErrNoJob):
+		err = errors.Join(lifecycle.Unknown(settle, s.env.Bus, s.env.Store, t.Job), lease.Ack(settle))
+	case err == nil:
+		s.passing.Store(0)
 		faultpoint.Hit("encoder.before-ack")
 		err = lease.Ack(settle)
 		faultpoint.Hit("encoder.after-ack")
@@ -58,10 +61,29 @@ func (s *service) handle(ctx context.Context, lease *natsq.Lease) {
 	default:
 		log.Warn("task failed", zap.Error(err))
 		s.metrics.tasks.WithLabelValues(t.Recipe.Codec, "failed").Inc()
+		trouble := natsq.Passing(err) || fault.Of(err) == fault.Retry && !isType(err, lostSegment)
 		err = s.failed(settle, lease, t, err)
+		if trouble {
+			s.restUp(ctx)
+		}
 	}
 	if err != nil {
 		log.Warn("settle task", zap.Error(err)) // it comes back when the lease ends
+	}
+}
+
+// maxRest bounds the pause of a slot whose tasks fail for what they depend on.
+const maxRest = 10 * time.Second
+
+// restUp has a slot pause before its next task, longer each time, when NATS or S3 is in
+// trouble: it may be this worker alone, cut off or with its clock wrong, and the task just
+// handed back is for others to take.
+func (s *service) restUp(ctx context.Context) {
+	n := s.passing.Add(1)
+	select {
+	case <-ctx.Done():
+	case <-s.env.Drain:
+	case <-time.After(min(time.Duration(n)*time.Second, maxRest)):
 	}
 }
 
@@ -74,9 +96,17 @@ func (s *service) work(ctx context.Context, t queue.Task, beat func()) error {
 	if j.State.Final() {
 		return lifecycle.Settle(ctx, s.env.Bus, s.env.Store, j)
 	}
-	if _, done, err := s.env.Bus.Done(ctx, t.Job, t.ID); err != nil {
+	if b := j.Builds[t.Recipe.Codec]; b != "" && b != t.Recipe.Encoder {
+		return nil // the job was planned anew for another build
+	}
+	if d, done, err := s.env.Bus.Done(ctx, t.Job, t.ID); err != nil {
 		return err
-	} else if !done {
+	} else if !done || d.Key != t.Key {
+		if done { // of a plan that was given up
+			if err := s.env.Bus.DropDone(ctx, t.Job, t.ID); err != nil {
+				return err
+			}
+		}
 		d, err := s.make(ctx, t, beat)
 		if err != nil {
 			return err
@@ -222,7 +252,7 @@ func (s *service) advance(ctx context.Context, t queue.Task) error {
 	if err := s.env.Bus.Finished(ctx, t); err != nil {
 		return err
 	}
-	if err := lifecycle.Complete(ctx, s.env.Bus, s.env.Store, t.Job); err != nil && !errors.Is(err, natsq.ErrNoJob) {
+	if err := lifecycle.Complete(ctx, s.env.Bus, s.env.Store, t.Job); err != nil {
 		return err
 	}
 	s.report(t, t.Frames)

@@ -90,17 +90,43 @@ func (w *work) gather(ctx context.Context) (complete bool, err error) {
 	for _, d := range all {
 		w.done[d.Task] = d
 	}
-	for i := range w.plan.Segments {
-		if _, ok := w.done[queue.Video(i)]; !ok {
-			return false, nil
+	return w.complete(ctx)
+}
+
+// complete reports whether the done records are all there. One for another chunk than the
+// plan has does not count and is dropped: it is of a worker that went on with a plan that
+// was given up.
+func (w *work) complete(ctx context.Context) (bool, error) {
+	missing, foreign := 0, 0
+	check := func(id queue.TaskID, key string) error {
+		d, ok := w.done[id]
+		if !ok {
+			missing++
+			return nil
+		}
+		if d.Key == key {
+			return nil
+		}
+		foreign++
+		return w.env.Bus.DropDone(ctx, w.job.ID, id)
+	}
+	for i, s := range w.plan.Segments {
+		if err := check(queue.Video(i), s.Key); err != nil {
+			return false, err
 		}
 	}
 	for i, a := range w.plan.Audio {
-		if _, ok := w.done[queue.Audio(i)]; a.Key != "" && !ok {
-			return false, nil
+		if a.Key == "" { // copied
+			continue
+		}
+		if err := check(queue.Audio(i), a.Key); err != nil {
+			return false, err
 		}
 	}
-	return true, nil
+	if foreign > 0 {
+		return false, &lostChunks{why: fmt.Errorf("%d done records are of another plan", foreign)}
+	}
+	return missing == 0, nil
 }
 
 // write muxes the deliverable into a file. The video passes through a pipe, chunk after

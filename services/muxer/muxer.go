@@ -28,6 +28,9 @@ type Config struct {
 	Jobs    int           `envconfig:"JOBS" default:"2" desc:"how many deliverables of each priority class are made at once"`
 	Scratch string        `envconfig:"SCRATCH" desc:"directory for temporary files, with room for a deliverable (default: the system's)"`
 	Sweep   time.Duration `envconfig:"SWEEP" default:"30s" desc:"how often jobs are looked at whose messages may have been lost"`
+
+	BuildGone    time.Duration `envconfig:"BUILD_GONE" default:"5m" desc:"how long a job waits for the encoder build that it began with, when no worker has it any more and others have another build; then it is encoded anew with theirs"`
+	StaleUploads time.Duration `envconfig:"STALE_UPLOADS" default:"48h" desc:"after which time uploads in parts that nobody finished are dropped from the bucket; 0 keeps them"`
 }
 
 // Validate reports settings that can't work.

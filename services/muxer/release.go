@@ -3,22 +3,41 @@ package muxer
 import (
 	"context"
 
+	"go.uber.org/zap"
+
 	"github.com/reweave/reweave/pkg/job"
+	"github.com/reweave/reweave/pkg/lifecycle"
 	"github.com/reweave/reweave/pkg/queue"
 )
 
 // release lets into the queue every task whose turn it is: the first window of tasks, and
-// those that are a window behind a finished one.
+// those that are a window behind a finished one. A job whose tasks are not all known, as
+// after somebody deleted their stream, is split again.
 func (s *service) release(ctx context.Context, j job.Job, done map[queue.TaskID]bool) error {
+	known := len(done)
 	for i := range j.Chunks.Total {
-		if i < j.Window || done[queue.Video(i-j.Window)] {
-			if err := s.enqueue(ctx, j.ID, queue.Video(i), done); err != nil {
+		for _, id := range []queue.TaskID{queue.Video(i), queue.Audio(i)} {
+			if done[id] {
+				continue
+			}
+			t, found, err := s.env.Bus.Task(ctx, j.ID, id)
+			if err != nil {
 				return err
 			}
+			if !found {
+				continue
+			}
+			known++
+			if id.IsAudio() || i < j.Window || done[queue.Video(i-j.Window)] {
+				if err := s.env.Bus.Release(ctx, t); err != nil {
+					return err
+				}
+			}
 		}
-		if err := s.enqueue(ctx, j.ID, queue.Audio(i), done); err != nil {
-			return err
-		}
+	}
+	if known < j.Chunks.Total {
+		s.env.Log.Warn("tasks are lost, the job is split again", zap.String("job", j.ID), zap.Int("known", known), zap.Int("of", j.Chunks.Total))
+		return lifecycle.Resplit(ctx, s.env.Bus, s.env.Store, j.ID, errTasksLost)
 	}
 	return nil
 }

@@ -35,20 +35,41 @@ func (s *service) redo(ctx context.Context, id string, lost *lostChunks) error {
 }
 
 // settleAge is how long ago a job may have ended to be settled by the sweep. It is shorter
-// than events are kept, so that none is published twice.
+// than events are kept, by far more than any clock is off, so that none is published twice.
 const settleAge = 24 * time.Hour
+
+// sweeper is what the sweep has seen since it began. How long a thing rests it tells by
+// its own clock alone: those of the others may be off.
+type sweeper struct {
+	*service
+	seen     map[string]sighting  // by job
+	settled  map[string]bool      // by job
+	gone     map[string]time.Time // by job: since when nobody has an encoder build of its
+	uploads  time.Time            // when stale uploads were last looked for
+	interval time.Duration
+	cfg      Config
+}
+
+// sighting is a revision of a job, and when it was seen first.
+type sighting struct {
+	revision uint64
+	at       time.Time
+}
 
 // sweep looks at jobs that rest for as long as two leases. Of those that run it sends
 // again what may have been lost when a service died between changing a job and sending
 // the message that goes with it. Those that ended it settles, once in its life, for the
-// same reason.
+// same reason. It also looks after jobs whose encoder left the fleet, and after uploads
+// that nobody finished.
 func (s *service) sweep(ctx context.Context) {
-	settled := map[string]bool{}
-	every := s.cfg.Sweep
-	if every <= 0 {
-		every = 30 * time.Second
+	w := &sweeper{service: s, seen: map[string]sighting{}, settled: map[string]bool{}, gone: map[string]time.Time{}, interval: s.cfg.Sweep, cfg: s.cfg}
+	if w.interval <= 0 {
+		w.interval = 30 * time.Second
 	}
-	tick := time.NewTicker(every)
+	if w.cfg.BuildGone <= 0 {
+		w.cfg.BuildGone = 5 * time.Minute
+	}
+	tick := time.NewTicker(w.interval)
 	defer tick.Stop()
 	for {
 		select {
@@ -56,25 +77,39 @@ func (s *service) sweep(ctx context.Context) {
 			return
 		case <-tick.C:
 		}
-		jobs, err := s.env.Bus.Jobs(ctx)
-		for _, j := range jobs {
-			if time.Since(j.Updated) < 2*s.env.Bus.AckWait() || settled[j.ID] {
-				continue
-			}
-			if !j.State.Final() {
-				err = errors.Join(err, s.nudge(ctx, j))
-				continue
-			}
-			if time.Since(j.Updated) > settleAge {
-				continue
-			}
-			serr := lifecycle.Settle(ctx, s.env.Bus, s.env.Store, j)
-			settled[j.ID], err = serr == nil, errors.Join(err, serr)
-		}
-		if err != nil && ctx.Err() == nil {
+		if err := errors.Join(w.jobs(ctx), w.dropUploads(ctx)); err != nil && ctx.Err() == nil {
 			s.env.Log.Warn("sweep", zap.Error(err))
 		}
 	}
+}
+
+// jobs goes through all jobs once.
+func (w *sweeper) jobs(ctx context.Context) error {
+	jobs, err := w.env.Bus.Jobs(ctx)
+	if err != nil {
+		return err
+	}
+	alive, err := w.alive(ctx, jobs)
+	errs := []error{err}
+	for _, j := range jobs {
+		if last, ok := w.seen[j.ID]; !ok || last.revision != j.Revision {
+			w.seen[j.ID] = sighting{j.Revision, time.Now()}
+		}
+		rests := time.Since(w.seen[j.ID].at) >= 2*w.env.Bus.AckWait()
+		switch {
+		case w.settled[j.ID]:
+		case !j.State.Final() && w.stranded(j, alive):
+			errs = append(errs, w.replan(ctx, j, alive))
+		case !rests:
+		case !j.State.Final():
+			errs = append(errs, w.nudge(ctx, j))
+		case time.Since(j.Updated) <= settleAge:
+			err := lifecycle.Settle(ctx, w.env.Bus, w.env.Store, j)
+			w.settled[j.ID] = err == nil
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // nudge sends the message that a job waits for. Where it is pending or somebody works on
@@ -99,3 +134,5 @@ func (s *service) nudge(ctx context.Context, j job.Job) error {
 	}
 	return errors.Join(s.release(ctx, j, done), s.widen(ctx, j, done))
 }
+
+var errTasksLost = errors.New("the queue has lost tasks of the job")

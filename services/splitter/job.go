@@ -3,6 +3,7 @@ package splitter
 import (
 	"bytes"
 	"context"
+	"maps"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -141,6 +142,9 @@ func (w *work) finish(ctx context.Context) error {
 	j, err := w.env.Bus.UpdateJob(ctx, w.job.ID, func(j *job.Job) error {
 		if j.State != job.Splitting {
 			return natsq.ErrUnchanged
+		}
+		if !maps.Equal(j.Builds, w.job.Builds) {
+			return errRepinned
 		}
 		j.State, j.Plan, j.PlanSHA256 = job.Encoding, store.PlanKey(j.ID), sum
 		j.Frames, j.Duration, j.Notes = w.plan.Frames(), w.plan.Duration(), w.plan.Notes

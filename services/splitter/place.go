@@ -129,7 +129,7 @@ func (p *placer) place(ctx context.Context, i, start int, r *reel, s split.Segme
 // pause waits while more than the allowed bytes of segments wait for encoders, so that
 // a long source of raw frames does not fill the store.
 func (p *placer) pause(ctx context.Context) error {
-	for {
+	for look := 1; ; look++ {
 		p.mu.Lock()
 		var sum int64
 		oldest := -1
@@ -153,6 +153,11 @@ func (p *placer) pause(ctx context.Context) error {
 			p.mu.Unlock()
 			continue
 		}
+		if look%10 == 0 { // else it could wait for ever
+			if err := p.w.stillPinned(ctx); err != nil {
+				return err
+			}
+		}
 		select {
 		case <-ctx.Done():
 			return context.Cause(ctx)
@@ -171,7 +176,7 @@ func (p *placer) reusedCount() int         { return p.reused }
 func (w *work) offer(ctx context.Context, t queue.Task, source io.ReadSeeker) (waits bool, err error) {
 	bus, st := w.env.Bus, w.env.Store
 	if w.again {
-		if _, done, err := bus.Done(ctx, t.Job, t.ID); err != nil || done {
+		if d, done, err := bus.Done(ctx, t.Job, t.ID); err != nil || done && d.Key == t.Key {
 			return false, err
 		}
 	}

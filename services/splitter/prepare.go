@@ -3,6 +3,7 @@ package splitter
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -84,19 +85,20 @@ func (w *work) checkLike() error {
 		"export it with the settings of the first one, or encode it anew")
 }
 
-// encoder returns the build of an encoder to which the job is pinned, pinning it to the
-// one seen last. While no worker ever had the encoder, it waits for one.
+// encoder returns the build of an encoder to which the job is pinned, pinning it first
+// where it is not. While no worker ever had the encoder, it waits for one.
 func (w *work) encoder(ctx context.Context, name string) (queue.Encoder, error) {
 	for waited := false; ; waited = true {
 		known, err := w.env.Bus.Encoders(ctx)
 		if err != nil {
 			return queue.Encoder{}, err
 		}
-		pinned := w.job.Builds[name]
-		for _, e := range known {
-			if e.Name == name && (pinned == "" || e.Build == pinned) {
-				return e, w.pin(ctx, e)
-			}
+		workers, err := w.env.Bus.Workers(ctx)
+		if err != nil {
+			return queue.Encoder{}, err
+		}
+		if e, ok := pick(name, w.job.Builds[name], known, workers); ok {
+			return e, w.pin(ctx, e)
 		}
 		if !waited {
 			w.env.Log.Info("wait for a worker with the encoder", zap.String("job", w.job.ID), zap.String("encoder", name))
@@ -109,11 +111,33 @@ func (w *work) encoder(ctx context.Context, name string) (queue.Encoder, error) 
 	}
 }
 
+// pick chooses a build of an encoder: the pinned one; else the one that most slots of live
+// workers have; else, when no worker lives, the one announced last. So an old build that
+// left, however late it was announced, gets no job while another one is there.
+func pick(name, pinned string, known []queue.Encoder, workers []queue.Worker) (chosen queue.Encoder, ok bool) {
+	slots := map[string]int{} // by build
+	for _, w := range workers {
+		slots[w.Encoders[name].Build] += w.Slots
+	}
+	for _, e := range known { // the latest announced first
+		if e.Name != name || pinned != "" && e.Build != pinned {
+			continue
+		}
+		if !ok || slots[e.Build] > slots[chosen.Build] {
+			chosen, ok = e, true
+		}
+	}
+	return chosen, ok
+}
+
 func (w *work) pin(ctx context.Context, e queue.Encoder) (err error) {
 	if w.job.Builds[e.Name] == e.Build {
 		return nil
 	}
 	w.job, err = w.env.Bus.UpdateJob(ctx, w.job.ID, func(j *job.Job) error {
+		if other := j.Builds[e.Name]; other != "" && other != e.Build { // a splitter beside us was faster
+			return errRepinned
+		}
 		if j.Builds == nil {
 			j.Builds = map[string]string{}
 		}
@@ -121,6 +145,19 @@ func (w *work) pin(ctx context.Context, e queue.Encoder) (err error) {
 		return nil
 	})
 	return err
+}
+
+// errRepinned says that the job was given another encoder build while it was split. It is
+// split again: a plan has one build.
+var errRepinned = &fault.Error{Class: fault.Retry, Type: "encoder-left", Title: "the encoder build that the job began with left the fleet"}
+
+// stillPinned returns an error when the job has other builds than its plan is made for.
+func (w *work) stillPinned(ctx context.Context) error {
+	j, err := w.env.Bus.Job(ctx, w.job.ID)
+	if err != nil || j.State != job.Splitting || maps.Equal(j.Builds, w.job.Builds) {
+		return err
+	}
+	return errRepinned
 }
 
 // unknownSlots is how many slots are assumed while no worker is there.

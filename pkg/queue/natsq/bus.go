@@ -29,6 +29,8 @@ type Bus struct {
 
 	splitTurns, muxTurns, taskTurns, hookTurns turns
 
+	remade chan struct{} // closed, and made anew, when streams were; under mu
+
 	stop        context.CancelFunc
 	reconnected chan struct{}
 	done        sync.WaitGroup
@@ -45,7 +47,7 @@ func Connect(ctx context.Context, cfg Config, log *zap.Logger, opts ...nats.Opti
 	b := &Bus{
 		cfg: cfg, log: log, stop: stop,
 		consumers:   map[string]jetstream.Consumer{},
-		reconnected: make(chan struct{}, 1),
+		reconnected: make(chan struct{}, 1), remade: make(chan struct{}),
 	}
 	opts = append(append(cfg.options(log), nats.ReconnectHandler(b.onReconnect)), opts...)
 	if err := b.open(ctx, opts); err != nil {
@@ -100,23 +102,6 @@ func (b *Bus) onReconnect(nc *nats.Conn) {
 	select {
 	case b.reconnected <- struct{}{}:
 	default: // one is pending already
-	}
-}
-
-// heal sets JetStream up again after every reconnection, in case the server came
-// back without its store, and then wakes everybody who waits.
-func (b *Bus) heal(ctx context.Context) {
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-b.reconnected:
-		}
-		if err := b.setup(ctx); err != nil && ctx.Err() == nil {
-			b.log.Error("can't set up JetStream after reconnecting", zap.Error(err))
-		}
-		b.forgetConsumers()
-		b.wake.fireAll()
 	}
 }
 

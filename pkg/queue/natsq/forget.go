@@ -20,6 +20,19 @@ func (b *Bus) PurgeWork(ctx context.Context, jobID string) error {
 	})
 }
 
+// Restart removes what was done and is to be done of a job's tasks, so that it can be
+// planned anew: waiting tasks, done records and attempts.
+func (b *Bus) Restart(ctx context.Context, jobID string) error {
+	if err := checkJob(jobID); err != nil {
+		return err
+	}
+	return b.purge(ctx, jobID, map[string]string{
+		streamTask:     "seg.*.*." + jobID + ".*",
+		streamDone:     records("done", jobID),
+		streamAttempts: records("try", jobID),
+	})
+}
+
 // Forget removes all that is kept about the work on a job: waiting messages, task
 // and done records, attempts. The job itself and its events stay.
 func (b *Bus) Forget(ctx context.Context, jobID string) error {

@@ -161,8 +161,10 @@ func (b *Bus) Jobs(ctx context.Context) ([]job.Job, error) {
 }
 
 // WatchJobs calls fn with every job, then with every job that changes, in the order
-// of revisions, one call at a time. It returns nil when ctx ends.
+// of revisions, one call at a time. It returns nil when ctx ends, and an error when the
+// server may have lost the bucket: watch again.
 func (b *Bus) WatchJobs(ctx context.Context, fn func(job.Job)) error {
+	remade := b.untilRemade()
 	w, err := b.jobs.WatchAll(ctx, jetstream.IgnoreDeletes())
 	if err != nil {
 		return quiet(ctx, "watch jobs", err)
@@ -172,6 +174,8 @@ func (b *Bus) WatchJobs(ctx context.Context, fn func(job.Job)) error {
 		select {
 		case <-ctx.Done():
 			return nil
+		case <-remade:
+			return errRemade
 		case entry, ok := <-w.Updates():
 			if !ok {
 				return quiet(ctx, "watch jobs", nil)

@@ -16,6 +16,9 @@ const askFor = 5 * time.Second
 // errClosed says that the client ended a subscription without a reason.
 var errClosed = errors.New("connection closed")
 
+// errRemade says that a bucket may be another one than before.
+var errRemade = errors.New("the bucket was set up again")
+
 // bounded limits a question to the server. An answer lost with the connection never
 // comes, so a caller's deadline, which may be hours away, is not enough.
 func bounded(ctx context.Context) (context.Context, context.CancelFunc) {

@@ -48,12 +48,22 @@ func (b *Bus) AnnounceEncoder(ctx context.Context, e queue.Encoder) error {
 	return wrap(put(ctx, b.encoders, e.Name+"."+e.Build, e), "announce encoder %s", e.Name)
 }
 
-// Encoders returns the encoder builds ever announced, the latest seen first.
+// Encoders returns the encoder builds ever announced, the latest announced first: as the
+// server took them, whatever the workers' clocks say.
 func (b *Bus) Encoders(ctx context.Context) ([]queue.Encoder, error) {
-	es, err := values(ctx, b.encoders, decodeEntry[queue.Encoder])
-	slices.SortFunc(es, func(x, y queue.Encoder) int {
-		return cmp.Or(y.Seen.Compare(x.Seen), cmp.Compare(x.Name, y.Name), cmp.Compare(x.Build, y.Build))
+	type entry struct {
+		queue.Encoder
+		revision uint64
+	}
+	list, err := values(ctx, b.encoders, func(e jetstream.KeyValueEntry) (entry, error) {
+		v, err := decodeEntry[queue.Encoder](e)
+		return entry{v, e.Revision()}, err
 	})
+	slices.SortFunc(list, func(x, y entry) int { return cmp.Compare(y.revision, x.revision) })
+	es := make([]queue.Encoder, len(list))
+	for i, e := range list {
+		es[i] = e.Encoder
+	}
 	return es, wrap(err, "list encoders")
 }
 

@@ -123,12 +123,38 @@ func bucketConfig(name string, age time.Duration, replicas int) jetstream.Stream
 	}
 }
 
+// bucket is a bucket and how long it keeps a value, 0 for ever.
+type bucket struct {
+	name string
+	age  time.Duration
+}
+
+// bucketList are the buckets; the last two are for those alone who make them. A worker is
+// forgotten with its lease.
+func bucketList(lease time.Duration) []bucket {
+	return []bucket{
+		{"jobs", 0}, {"requests", requestAge}, {"workers", lease}, {"encoders", 0}, {"slots", 0},
+		{secretsBucket, secretAge}, {tenantsBucket, 0},
+	}
+}
+
+// names are the names of all streams, those of the buckets among them.
+func names() (all []string) {
+	for _, cfg := range streamConfigs(1) {
+		all = append(all, cfg.Name)
+	}
+	for _, c := range bucketList(0) {
+		all = append(all, bucketConfig(c.name, 0, 1).Name)
+	}
+	return all
+}
+
+// missing reports whether an error says that there is no such stream.
+func missing(err error) bool { return errors.Is(err, jetstream.ErrStreamNotFound) }
+
 func (b *Bus) buckets(ctx context.Context) ([]jetstream.KeyValue, error) {
 	var kvs []jetstream.KeyValue
-	for _, c := range []struct {
-		name string
-		age  time.Duration
-	}{{"jobs", 0}, {"requests", requestAge}, {"workers", b.cfg.AckWait}, {"encoders", 0}, {"slots", 0}, {secretsBucket, secretAge}, {tenantsBucket, 0}} {
+	for _, c := range bucketList(b.cfg.AckWait) {
 		if (c.name == secretsBucket || c.name == tenantsBucket) && b.cfg.Existing {
 			continue // it is for those alone who make it
 		}

@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/minio/minio-go/v7"
 	"github.com/minio/minio-go/v7/pkg/credentials"
@@ -42,6 +43,11 @@ func (c Config) withDefaults() Config {
 
 // client makes a client of the server at endpoint. It does not speak to it.
 func (c Config) client(setting, endpoint string) (*minio.Core, error) {
+	return c.clientAt(setting, endpoint, time.Now)
+}
+
+// clientAt makes a client that compares the server's time with now.
+func (c Config) clientAt(setting, endpoint string, now func() time.Time) (*minio.Core, error) {
 	u, err := url.Parse(endpoint)
 	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") || strings.Trim(u.Path, "/") != "" {
 		return nil, fault.Userf("invalid-setting", setting, fmt.Sprintf("%q is not the URL of an S3 server", endpoint),
@@ -64,7 +70,7 @@ func (c Config) client(setting, endpoint string) (*minio.Core, error) {
 	core, err := minio.NewCore(u.Host, &minio.Options{
 		Creds:     credentials.NewStaticV4(c.AccessKey, c.SecretKey, ""),
 		Secure:    u.Scheme == "https",
-		Transport: transport,
+		Transport: clocked{transport, now},
 		Region:    c.Region,
 		// Checksums travel behind the body, so that uploads stream and are checked.
 		TrailingHeaders: true,

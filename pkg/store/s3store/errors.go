@@ -57,7 +57,9 @@ func meaning(r minio.ErrorResponse) (class fault.Class, slug, title, hint string
 		return fault.Permanent, "store-denied", "the object store refused the credentials",
 			"check REWEAVE_S3_ACCESS_KEY, REWEAVE_S3_SECRET_KEY and the policy of the bucket"
 	case "RequestTimeTooSkewed":
-		return fault.Permanent, "store-denied", "the object store's clock and this machine's differ", "set the clocks"
+		// No fault of the work: another machine, or this one with its clock set, can do it.
+		return fault.Retry, "clock-skew", "this machine's clock and the object store's are too far apart",
+			"set the clocks, by NTP for example: S3 refuses what is signed more than 15 minutes off"
 	case "NoSuchBucket":
 		return fault.Permanent, "store-no-bucket", "the bucket is gone", "create it, or restart the service, which does"
 	case "BadDigest", "XAmzContentChecksumMismatch", "XAmzContentSHA256Mismatch", "IncompleteBody", "RequestTimeout", "SlowDown":

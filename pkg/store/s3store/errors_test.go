@@ -23,7 +23,7 @@ func TestClassify(t *testing.T) {
 	}{
 		{http.StatusForbidden, "AccessDenied", fault.Permanent, "store-denied"},
 		{http.StatusNotFound, "XAdminUserNotFound", fault.Permanent, "store-denied"},
-		{http.StatusForbidden, "RequestTimeTooSkewed", fault.Permanent, "store-denied"},
+		{http.StatusForbidden, "RequestTimeTooSkewed", fault.Retry, "clock-skew"},
 		{http.StatusForbidden, "SomethingNew", fault.Permanent, "store-denied"},
 		{http.StatusNotFound, "NoSuchBucket", fault.Permanent, "store-no-bucket"},
 		{http.StatusInsufficientStorage, "InsufficientStorage", fault.Permanent, "no-space"},

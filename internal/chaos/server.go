@@ -37,7 +37,7 @@ func serveMaybe() bool {
 			err = embed.ServeNATS(ctx, addr, dir, secret, log, func() { log.Info("serves") })
 		}
 	case "s3":
-		err = embed.ServeS3(ctx, addr, dir, secret, secret)
+		err = embed.ServeS3(ctx, embed.S3Options{Addr: addr, Dir: dir, AccessKey: secret, SecretKey: secret})
 	default:
 		err = fmt.Errorf("there is no server %q", kind)
 	}

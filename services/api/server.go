@@ -52,7 +52,7 @@ type Server struct {
 	hub     *hub
 	mux     *http.ServeMux
 	origins *http.CrossOriginProtection
-	tokens  tokens
+	tokens  *tokens
 	limits  *limiter
 	api     huma.API
 }

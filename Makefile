@@ -99,6 +99,10 @@ bench: build ## measure against ffmpeg alone and print a table (BENCHFLAGS=…)
 chaos: build ## kill, freeze, cut and damage everything, and print what came of it (CHAOSFLAGS='-run NATS')
 	$(GO) run ./internal/chaos -bin bin $(CHAOSFLAGS)
 
+.PHONY: remote-test
+remote-test: ## have a worker in another network namespace encode through TLS (needs root and iproute2)
+	$(GO) test -count=1 -tags netns -run TestRemoteWorker ./internal/natsqtest
+
 .PHONY: docs
 docs: build ## write docs/configuration.md anew from the configuration structs
 	bin/reweave config --markdown > docs/configuration.md

@@ -108,9 +108,28 @@ fairness: build ## measure how long small jobs wait beside long ones and urgent 
 soak: build ## mix all those faults at random for half an hour (SOAKFLAGS='-for 2m -seed 7')
 	$(GO) run ./internal/chaos -bin bin -soak $(SOAKFLAGS)
 
+.PHONY: remote-test
+remote-test: ## have a worker in another network namespace encode through TLS (needs root and iproute2)
+	$(GO) test -count=1 -tags netns -run TestRemoteWorker ./internal/natsqtest
+
 .PHONY: docs
 docs: build ## write docs/configuration.md anew from the configuration structs
 	bin/reweave config --markdown > docs/configuration.md
+
+VULN_VERSION := v1.9.0
+VULN         := bin/govulncheck-$(VULN_VERSION)
+
+.PHONY: vulncheck
+vulncheck: $(VULN) ## look for known holes in what the programs call (asks vuln.go.dev)
+	for m in cmd/reweave pkg $(addprefix services/,$(SERVICES)); do (cd $$m && echo "$$m" && GOWORK=off '$(CURDIR)/$(VULN)' ./...); done
+
+.PHONY: sbom
+sbom: build ## write sbom/PROGRAM.cdx.json, what each built program is made of (CycloneDX)
+	$(GO) run ./internal/sbom sbom bin/reweave $(addprefix bin/reweave-,$(SERVICES))
+
+.PHONY: pin
+pin: ## put the digests of the base images into the Dockerfiles and deploy/ (asks the registries; needs docker)
+	scripts/pin.sh
 
 ##@ Deploy it
 
@@ -140,10 +159,14 @@ k8s-validate: ## check deploy/ and the Dockerfiles strictly, without a cluster o
 
 .PHONY: clean
 clean: ## remove all that was made here: bin, demo, coverage
-	rm -rf bin demo coverage.out coverage.html
+	rm -rf bin demo sbom coverage.out coverage.html
 
 # golangci-lint is built with the versions of its libraries that it was tested with, so
 # it is no tool of one of our modules.
 $(LINT):
 	GOWORK=off GOBIN='$(CURDIR)/bin' $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(LINT_VERSION)
 	mv bin/golangci-lint $@
+
+$(VULN):
+	GOWORK=off GOBIN='$(CURDIR)/bin' $(GO) install golang.org/x/vuln/cmd/govulncheck@$(VULN_VERSION)
+	mv bin/govulncheck $@

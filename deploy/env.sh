@@ -15,12 +15,16 @@ umask 077
 if [ -e .env ]; then
 	echo "deploy/.env is there already; left as it is"
 else
-	sed -e "s/^NATS_API_PASSWORD=\$/NATS_API_PASSWORD=$(secret 24)/" \
-	 -e "s/^NATS_SPLITTER_PASSWORD=\$/NATS_SPLITTER_PASSWORD=$(secret 24)/" \
-	 -e "s/^NATS_ENCODER_PASSWORD=\$/NATS_ENCODER_PASSWORD=$(secret 24)/" \
-	 -e "s/^NATS_MUXER_PASSWORD=\$/NATS_MUXER_PASSWORD=$(secret 24)/" \
-			-e "s/^REWEAVE_S3_ACCESS_KEY=\$/REWEAVE_S3_ACCESS_KEY=$(secret 10)/" \
-		-e "s/^REWEAVE_S3_SECRET_KEY=\$/REWEAVE_S3_SECRET_KEY=$(secret 24)/" \
+	script=
+	for name in API SPLITTER ENCODER MUXER; do
+		script="$script
+			s/^NATS_${name}_PASSWORD=\$/&$(secret 24)/
+			s/^REWEAVE_S3_${name}_ACCESS_KEY=\$/&$(secret 10)/
+			s/^REWEAVE_S3_${name}_SECRET_KEY=\$/&$(secret 24)/"
+	done
+	sed -e "$script" \
+		-e "s/^REWEAVE_S3_ACCESS_KEY=\$/&$(secret 10)/" \
+		-e "s/^REWEAVE_S3_SECRET_KEY=\$/&$(secret 24)/" \
 		reweave.env.example >.env.new
 	mv .env.new .env
 	echo "wrote deploy/.env with new secrets"

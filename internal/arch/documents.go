@@ -60,3 +60,38 @@ func Targets(tracked []string, text func(string) string) (wrong []string) {
 	}
 	return wrong
 }
+
+var (
+	quoted   = regexp.MustCompile("`([^`]+)`")
+	testName = regexp.MustCompile(`^Test[A-Za-z0-9_]+$`)
+)
+
+// NamedTests wants the tests that a document names to be there: each in the package that
+// was named last in its line.
+func NamedTests(document string, tracked []string, text func(string) string) (wrong []string) {
+	has := map[string]bool{} // directories, and directories with a test
+	for _, name := range tracked {
+		dir := path.Dir(name)
+		has[dir] = true
+		if !strings.HasSuffix(name, "_test.go") {
+			continue
+		}
+		for _, m := range testFunc.FindAllStringSubmatch(text(name), -1) {
+			has[dir+" "+m[1]] = true
+		}
+	}
+	for n, line := range strings.Split(text(document), "\n") {
+		dir := ""
+		for _, m := range quoted.FindAllStringSubmatch(line, -1) {
+			switch {
+			case has[m[1]]:
+				dir = m[1]
+			case testName.MatchString(m[1]) && !has[dir+" "+m[1]]:
+				wrong = append(wrong, fmt.Sprintf("%s:%d: there is no %s in %q", document, n+1, m[1], dir))
+			}
+		}
+	}
+	return wrong
+}
+
+var testFunc = regexp.MustCompile(`(?m)^func (Test[A-Za-z0-9_]+)\(`)

@@ -49,7 +49,7 @@ func serveMaybe() bool {
 				break
 			}
 		}
-		err = embed.ServeS3(ctx, addr, dir, secret, secret)
+		err = embed.ServeS3(ctx, embed.S3Options{Addr: addr, Dir: dir, AccessKey: secret, SecretKey: secret})
 	default:
 		err = fmt.Errorf("there is no server %q", kind)
 	}

@@ -60,14 +60,14 @@ func TestComposeWithSeaweedFS(t *testing.T) {
 	if s3.Build != nil || serviceOf(s3.Image) != "seaweedfs" || len(s3.Volumes) != 1 || len(s3.Environment) != 0 {
 		t.Errorf("service s3 keeps something of the first file: %+v", s3)
 	}
-	if key := "REWEAVE_S3_ACCESS_KEY"; !strings.Contains(p.Configs["seaweedfs-s3"].Content, env(t)[key]) {
+	if key := "REWEAVE_S3_MUXER_ACCESS_KEY"; !strings.Contains(p.Configs["seaweedfs-s3"].Content, env(t)[key]) {
 		t.Errorf("the configuration of SeaweedFS lacks the access key")
 	}
 }
 
 // Without secrets nothing starts, and the message says what to do.
 func TestComposeWantsSecrets(t *testing.T) {
-	for _, name := range []string{"NATS_API_PASSWORD", "NATS_ENCODER_PASSWORD", "REWEAVE_S3_ACCESS_KEY", "REWEAVE_S3_SECRET_KEY"} {
+	for _, name := range []string{"NATS_API_PASSWORD", "NATS_ENCODER_PASSWORD", "REWEAVE_S3_ENCODER_SECRET_KEY", "REWEAVE_S3_ACCESS_KEY", "REWEAVE_S3_SECRET_KEY"} {
 		without := maps.Clone(env(t))
 		without[name] = ""
 		_, err := LoadCompose(t.Context(), without, filepath.Join(root(t), "deploy/docker-compose.yml"))

@@ -43,7 +43,12 @@ var own = map[string][]string{
 }
 
 // s3Server are the variables of the command "reweave s3", which is no service.
-var s3Server = []string{"REWEAVE_S3_ACCESS_KEY", "REWEAVE_S3_SECRET_KEY"}
+var s3Server = []string{
+	"REWEAVE_S3_ACCESS_KEY", "REWEAVE_S3_SECRET_KEY",
+	"REWEAVE_S3_API_ACCESS_KEY", "REWEAVE_S3_API_SECRET_KEY", "REWEAVE_S3_SPLITTER_ACCESS_KEY", "REWEAVE_S3_SPLITTER_SECRET_KEY",
+	"REWEAVE_S3_ENCODER_ACCESS_KEY", "REWEAVE_S3_ENCODER_SECRET_KEY", "REWEAVE_S3_MUXER_ACCESS_KEY", "REWEAVE_S3_MUXER_SECRET_KEY",
+	"REWEAVE_S3_BUCKET",
+}
 
 // needed must be set for a service: it has no use without them.
 var needed = []string{"REWEAVE_NATS_URL", "REWEAVE_S3_ENDPOINT", "REWEAVE_S3_ACCESS_KEY", "REWEAVE_S3_SECRET_KEY", "REWEAVE_HTTP_LISTEN", "REWEAVE_DRAIN"}

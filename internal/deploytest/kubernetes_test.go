@@ -1,6 +1,7 @@
 package deploytest
 
 import (
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -19,10 +20,29 @@ type kustomization struct {
 	open []Edge
 }
 
-var wanted = SecretKeys{"reweave-s3": {"access-key", "secret-key"}, "reweave-nats": {"url", "password"}, "reweave-api": {"tokens"}}
+// perService are the Secrets of the four services alone.
+var perService = SecretKeys{
+	"reweave-s3-api": keyPair, "reweave-s3-splitter": keyPair, "reweave-s3-encoder": keyPair, "reweave-s3-muxer": keyPair,
+	"reweave-nats-api": natsURL, "reweave-nats-splitter": natsURL, "reweave-nats-encoder": natsURL, "reweave-nats-muxer": natsURL,
+	"reweave-api": {"tokens"},
+}
+
+var keyPair, natsURL = []string{"access-key", "secret-key"}, []string{"url"}
+
+// wanted are those of production, whose NATS has TLS and one password for each user.
+var wanted = merged(perService, SecretKeys{
+	"reweave-nats":     {"api-password", "splitter-password", "encoder-password", "muxer-password"},
+	"reweave-nats-tls": {"ca.crt", "tls.crt", "tls.key"},
+})
+
+func merged(a, b SecretKeys) SecretKeys {
+	all := maps.Clone(a)
+	maps.Copy(all, b)
+	return all
+}
 
 var kustomizations = []kustomization{
-	{dir: "base", external: wanted},
+	{dir: "base", external: perService},
 	{dir: "overlays/local", open: append(edges("nats", 4222), append(edges("s3", 9000), Edge{"nats", "nats", 6222})...)},
 	{dir: "overlays/production", external: wanted, open: append(edges("nats", 4222), Edge{"nats", "nats", 6222})},
 	{dir: "overlays/keda", external: wanted, open: append(edges("nats", 4222), Edge{"nats", "nats", 6222})},

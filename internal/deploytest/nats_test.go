@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -22,33 +23,47 @@ import (
 
 // The server itself reads every nats.conf; it refuses what it does not know.
 func TestNATSConfigurations(t *testing.T) {
-	t.Setenv("NATS_PASSWORD", "r1e10")
 	t.Setenv("POD_NAME", "nats-0")
 	for _, service := range Services() {
 		t.Setenv("NATS_"+strings.ToUpper(service)+"_PASSWORD", "r1e10"+service)
 	}
 	for file, routes := range map[string]int{
-		"deploy/nats/nats.conf":                        0,
-		"deploy/k8s/components/nats/nats.conf":         0,
-		"deploy/k8s/components/nats-cluster/nats.conf": 3,
+		filepath.Join(root(t), "deploy/nats/nats.conf"): 0,
+		shipped(t, "local", nil):                        0,
+		shipped(t, "production", newAuthority(t)):       3,
 	} {
 		t.Run(file, func(t *testing.T) {
-			o, err := server.ProcessConfigFile(filepath.Join(root(t), file))
+			o, err := server.ProcessConfigFile(file)
 			if err != nil {
 				t.Fatal(err)
 			}
 			if !o.JetStream || o.StoreDir != "/data" || !o.SyncAlways || o.JetStreamMaxStore <= 0 {
 				t.Errorf("JetStream %t in %q, sync always %t, at most %d bytes", o.JetStream, o.StoreDir, o.SyncAlways, o.JetStreamMaxStore)
 			}
-			if len(o.Users) > 0 {
-				checkUsers(t, o.Users)
-			} else if o.Username != "reweave" || o.Password != "r1e10" {
-				t.Errorf("anyone may connect, or the password is read wrongly: %q", o.Username)
-			}
+			checkUsers(t, o.Users)
 			if o.HTTPPort != 8222 || o.Port != 4222 || len(o.Routes) != routes {
 				t.Errorf("ports %d and %d, %d routes", o.HTTPPort, o.Port, len(o.Routes))
 			}
 		})
+	}
+}
+
+// Who may do what is written once: the copies are the same files, since kustomize reads none
+// from outside of its directory, and the program holds what deploy/s3 has for other servers.
+func TestRightsAreWrittenOnce(t *testing.T) {
+	same := map[string]string{"deploy/nats/permissions.conf": "deploy/k8s/components/nats/permissions.conf"}
+	for _, s := range Services() {
+		same["deploy/s3/"+s+".json"] = "internal/embed/policies/" + s + ".json"
+	}
+	for a, b := range same {
+		one, err := os.ReadFile(filepath.Join(root(t), a))
+		if err != nil {
+			t.Fatal(err)
+		}
+		other, err := os.ReadFile(filepath.Join(root(t), b))
+		if err != nil || string(one) != string(other) {
+			t.Errorf("%s and %s differ: %v", a, b, err)
+		}
 	}
 }
 

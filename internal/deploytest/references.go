@@ -3,6 +3,7 @@ package deploytest
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	corev1 "k8s.io/api/core/v1"
@@ -95,6 +96,11 @@ func containerEnv(m *Manifests, c *corev1.Container) (map[string]string, []error
 func checkSecretRefs(m *Manifests, w Workload, c *corev1.Container, external SecretKeys, report reporter) {
 	for _, e := range c.Env {
 		if e.ValueFrom != nil && e.ValueFrom.SecretKeyRef != nil {
+			for _, other := range Services() {
+				if name := e.ValueFrom.SecretKeyRef.Name; serviceOf(c.Image) != other && slices.Contains(Services(), serviceOf(c.Image)) && strings.HasSuffix(name, "-"+other) {
+					report("%s: uses the key of %s", w.Name, other)
+				}
+			}
 			checkSecret(m, w, e.ValueFrom.SecretKeyRef.Name, e.ValueFrom.SecretKeyRef.Key, external, report)
 		}
 	}

@@ -12,6 +12,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/versity/versitygw/auth"
 	"github.com/versity/versitygw/embedgw"
 	"github.com/versity/versitygw/s3api"
 )
@@ -32,6 +33,11 @@ type order struct {
 	Root  string
 	Addr  string
 	Creds credentials
+	// Bucket is the bucket of the users.
+	Bucket string
+	Users  []User
+	// Cert and Key are PEM files, for TLS.
+	Cert, Key string
 }
 
 // MaybeChild must be the first call in main and in TestMain. When this process was
@@ -72,9 +78,24 @@ func serveChild(stdin io.Reader) error {
 	return serve(ctx, o)
 }
 
-// ServeS3 makes this process an S3 server for the objects in dir, until ctx ends. It
-// changes the working directory of the process, so nothing else may run in it.
-func ServeS3(ctx context.Context, addr, dir, accessKey, secretKey string) error {
+// S3Options say how an S3 server runs that is a process of its own.
+type S3Options struct {
+	// Addr is host:port; Dir holds the objects.
+	Addr, Dir string
+	// AccessKey and SecretKey are the root's, who may do everything.
+	AccessKey, SecretKey string
+	// Users may do what the policies of their services allow in Bucket, which is then
+	// made at the start.
+	Users  []User
+	Bucket string
+	// Cert and Key are PEM files with which the server speaks TLS; "" for neither.
+	Cert, Key string
+}
+
+// ServeS3 makes this process an S3 server, until ctx ends. It changes the working
+// directory of the process, so nothing else may run in it.
+func ServeS3(ctx context.Context, opts S3Options) error {
+	dir := opts.Dir
 	root, err := filepath.Abs(dir)
 	if err == nil {
 		err = os.MkdirAll(root, 0o700)
@@ -82,7 +103,16 @@ func ServeS3(ctx context.Context, addr, dir, accessKey, secretKey string) error 
 	if err != nil {
 		return dirFault(dir, err)
 	}
-	return serve(ctx, order{Root: root, Addr: addr, Creds: credentials{accessKey, secretKey}})
+	o := order{Root: root, Addr: opts.Addr, Creds: credentials{opts.AccessKey, opts.SecretKey}, Bucket: opts.Bucket, Users: opts.Users}
+	for _, f := range []struct{ to, from *string }{{&o.Cert, &opts.Cert}, {&o.Key, &opts.Key}} {
+		if *f.from == "" {
+			continue
+		}
+		if *f.to, err = filepath.Abs(*f.from); err != nil {
+			return dirFault(dir, err)
+		}
+	}
+	return serve(ctx, o)
 }
 
 // serve runs the server until ctx ends.
@@ -98,7 +128,19 @@ func serve(ctx context.Context, o order) error {
 	if err != nil {
 		return fmt.Errorf("open %s: %w", o.Root, err)
 	}
+	if backend.policy, err = policyOf(o.Bucket, o.Users); err != nil {
+		return err
+	}
+	if len(o.Users) > 0 {
+		backend.bucket = o.Bucket
+		if err := backend.provide(ctx, o.Creds.AccessKey); err != nil {
+			return err
+		}
+	}
+	root := auth.Account{Access: o.Creds.AccessKey, Secret: o.Creds.SecretKey, Role: auth.RoleAdmin}
 	return embedgw.RunVersityGW(ctx, backend, &embedgw.Config{
+		IAMService: accounts{auth.NewIAMServiceSingle(root), o.Users},
+		CertFile:   o.Cert, KeyFile: o.Key,
 		RootUserAccess: o.Creds.AccessKey, RootUserSecret: o.Creds.SecretKey, Region: region,
 		Ports:          []string{o.Addr},
 		MaxConnections: 4096, MaxRequests: 4096, MultipartMaxParts: 10_000,

@@ -31,6 +31,11 @@ type Options struct {
 	S3Listen string
 	// Log gets what the servers say; nil drops it.
 	Log *zap.Logger
+	// S3Users are further keys of the S3 server; see [User].
+	S3Users []User
+	// S3Cert and S3Key are PEM files, by absolute paths, with which the S3 server speaks
+	// TLS; "" for neither.
+	S3Cert, S3Key string
 	// Ephemeral wipes the state of NATS, but not the objects, at the start.
 	Ephemeral bool
 	// Discard says that the process ends right after Close, and that nothing of NATS's
@@ -49,6 +54,7 @@ type Stack struct {
 	listens bool
 	discard bool
 	s3      *child
+	scheme  string
 	close   sync.Once
 	closed  error
 }
@@ -64,7 +70,10 @@ func Start(ctx context.Context, o Options) (_ *Stack, err error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Stack{dir: dir, listens: o.NATSListen != "", discard: o.Discard}
+	s := &Stack{dir: dir, listens: o.NATSListen != "", discard: o.Discard, scheme: "http://"}
+	if o.S3Cert != "" {
+		s.scheme = "https://"
+	}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.Close())
@@ -85,7 +94,9 @@ func Start(ctx context.Context, o Options) (_ *Stack, err error) {
 	started := make(chan error, 1)
 	go func() {
 		var err error
-		s.s3, err = startChild(ctx, o.Log.Named("s3"), dir, o.S3Listen, s.creds)
+		s.s3, err = startChild(ctx, o.Log.Named("s3"), dir, order{
+			Addr: o.S3Listen, Creds: s.creds, Bucket: bucket, Users: o.S3Users, Cert: o.S3Cert, Key: o.S3Key,
+		})
 		started <- err
 	}()
 	s.nats, err = startNATS(filepath.Join(dir, "nats"), o, s.creds)
@@ -110,7 +121,7 @@ func (s *Stack) NATSURL() string {
 // S3 is how to reach the S3 server, from this machine.
 func (s *Stack) S3() s3store.Config {
 	return s3store.Config{
-		Endpoint: "http://" + reachable(s.s3.addr), AccessKey: s.creds.AccessKey, SecretKey: s.creds.SecretKey,
+		Endpoint: s.scheme + reachable(s.s3.addr), AccessKey: s.creds.AccessKey, SecretKey: s.creds.SecretKey,
 		Bucket: bucket, Region: region,
 	}
 }

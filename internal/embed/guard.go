@@ -19,7 +19,12 @@ import (
 // guard is versitygw's posix backend with what it lacks at v1.8.0: it publishes an
 // unsigned upload whose client died, as short as it came (versitygw#2414), and it
 // never synchronises. All paths are relative to its root, the working directory.
-type guard struct{ *posix.Posix }
+type guard struct {
+	*posix.Posix
+	// bucket is that of the users, and policy what they may do in it; empty without users.
+	bucket string
+	policy []byte
+}
 
 func newGuard(root, sidecar string) (*guard, error) {
 	// The library's default of 0 refuses every copy; its comment promises 5 GiB.
@@ -36,7 +41,7 @@ func newGuard(root, sidecar string) (*guard, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &guard{p}, nil
+	return &guard{Posix: p}, nil
 }
 
 // sidecarDir returns the directory for metadata beside root, or "" where the file

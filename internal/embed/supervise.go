@@ -33,9 +33,11 @@ type child struct {
 }
 
 // startChild starts the S3 server on dir and waits until it serves.
-func startChild(ctx context.Context, log *zap.Logger, dir, listen string, c credentials) (*child, error) {
+func startChild(ctx context.Context, log *zap.Logger, dir string, o order) (*child, error) {
+	listen := o.Addr
+	o.Root = filepath.Join(dir, "objects")
 	k := &child{
-		log: log, order: order{Root: filepath.Join(dir, "objects"), Addr: listen, Creds: c},
+		log: log, order: o,
 		failed: make(chan error, 1), done: make(chan struct{}),
 	}
 	chosen, err := chosenPort(listen)

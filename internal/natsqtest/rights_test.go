@@ -23,6 +23,7 @@ import (
 	"github.com/reweave/reweave/pkg/queue/natsq"
 	"github.com/reweave/reweave/pkg/recipe"
 	"github.com/reweave/reweave/pkg/store"
+	"github.com/reweave/reweave/pkg/store/s3store"
 	"github.com/reweave/reweave/services/encoder"
 	"github.com/reweave/reweave/services/muxer"
 	"github.com/reweave/reweave/services/splitter"
@@ -85,14 +86,14 @@ func join(t *testing.T, s *natsserver.Server, who string, log *zap.Logger) *nats
 	return b
 }
 
-// Each service has the rights for all it does: a job goes from its submission to its
+// Each service has the rights for all it does, on NATS and in the store: a job goes from its submission to its
 // deliverable, one is cancelled, one fails, and the server denies nothing.
 func TestRightsAreEnough(t *testing.T) {
 	server, env := deployed(t), testenv.Start(t)
 	var denied denials
-	buses := map[string]*natsq.Bus{}
+	buses, stores := map[string]*natsq.Bus{}, map[string]*s3store.Store{}
 	for _, who := range services {
-		buses[who] = join(t, server, who, denied.logger(t, who))
+		buses[who], stores[who] = join(t, server, who, denied.logger(t, who)), env.StoreAs(t, who)
 	}
 	ctx, stop := context.WithCancel(t.Context())
 	var running sync.WaitGroup
@@ -107,7 +108,7 @@ func TestRightsAreEnough(t *testing.T) {
 	}
 	service := func(who string) boot.Env {
 		b := env.Boot(who)
-		b.Bus = buses[who]
+		b.Bus, b.Store = buses[who], stores[who]
 		return b
 	}
 	scratch := map[string]string{"splitter": t.TempDir(), "encoder": t.TempDir(), "muxer": t.TempDir()}
@@ -134,7 +135,7 @@ func TestRightsAreEnough(t *testing.T) {
 		ok(t, api.PublishEvent(t.Context(), j, job.EventQueued))
 		return j
 	}
-	film := upload(t, env, testenv.Media(t, "film.mkv", "-f", "lavfi", "-i", "testsrc2=size=128x96:rate=25:duration=4", "-pix_fmt", "yuv420p", "-c:v", "libx264", "-g", "25"))
+	film := upload(t, env, testenv.Media(t, "film.mkv", "-f", "lavfi", "-i", "testsrc2=size=128x96:rate=25:duration=4", "-f", "lavfi", "-i", "sine=duration=4", "-c:a", "flac", "-pix_fmt", "yuv420p", "-c:v", "libx264", "-g", "25"))
 	good, bad := submit(film), submit("upload:"+ulid.Make().String())
 	for id, want := range map[string]job.State{good.ID: job.Done, bad.ID: job.Failed} {
 		eventually(t, "job "+string(want), func() bool {
@@ -152,8 +153,15 @@ func TestRightsAreEnough(t *testing.T) {
 	ok(t, api.PurgeWork(t.Context(), good.ID))
 	must(api.Workers(t.Context()))(t)
 	must(api.DoneCount(t.Context(), good.ID))(t)
+	eventually(t, "the store to be swept", func() bool {
+		for _, err := range env.Store.List(t.Context(), "segments/") {
+			ok(t, err)
+			return false
+		}
+		return true
+	})
 	for who, b := range buses {
-		ok(t, b.Check(t.Context()))
+		ok(t, errors.Join(b.Check(t.Context()), stores[who].Check(t.Context())))
 		if got := denied.all(); len(got) > 0 {
 			t.Fatalf("%s: the server denied something to %v; see the log", who, got)
 		}

@@ -44,6 +44,9 @@ func (ca *CA) Issue(t testing.TB, certFile, keyFile, name string) {
 	}
 	tmpl := template(name)
 	tmpl.DNSNames, tmpl.IPAddresses = []string{name, "localhost"}, []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback}
+	if ip := net.ParseIP(name); ip != nil {
+		tmpl.IPAddresses = append(tmpl.IPAddresses, ip)
+	}
 	tmpl.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth}
 	cert := ca.sign(t, tmpl, ca.Cert, key)
 	der, err := x509.MarshalPKCS8PrivateKey(key)

@@ -49,7 +49,7 @@ func Start(t testing.TB) *Env {
 	ctx, cancel := context.WithTimeout(t.Context(), startLimit)
 	defer cancel()
 	var err error
-	if e.Stack, err = embed.Start(ctx, embed.Options{Dir: t.TempDir(), Log: e.Log}); err != nil {
+	if e.Stack, err = embed.Start(ctx, embed.Options{Dir: t.TempDir(), Log: e.Log, S3Users: users()}); err != nil {
 		t.Fatalf("start servers: %v", err)
 	}
 	t.Cleanup(func() {
@@ -62,6 +62,27 @@ func Start(t testing.TB) *Env {
 	}
 	e.Bus = e.Connect(t)
 	return e
+}
+
+// users are the keys of the services, with the rights that they have in a deployment.
+func users() []embed.User {
+	var all []embed.User
+	for _, s := range []string{"api", "splitter", "encoder", "muxer"} {
+		all = append(all, embed.User{Service: s, AccessKey: "key-" + s, SecretKey: "secret-of-" + s})
+	}
+	return all
+}
+
+// StoreAs opens the store with the key of a service, which may do no more than it needs.
+func (e *Env) StoreAs(t testing.TB, service string) *s3store.Store {
+	t.Helper()
+	cfg := e.Stack.S3()
+	cfg.AccessKey, cfg.SecretKey = "key-"+service, "secret-of-"+service
+	st, err := s3store.Connect(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return st
 }
 
 // Connect opens one more bus on the same NATS server, as another process has it.

@@ -138,10 +138,15 @@ func unlessEnded(ctx context.Context, err error) error {
 	return err
 }
 
+// s3Try is how long the object store is waited for before the log says so.
+const s3Try = 5 * time.Second
+
 // connectS3 tries until it succeeds, ctx ends, or the configuration is at fault.
 func (p *process) connectS3(ctx context.Context) (*s3store.Store, error) {
 	for said := ""; ; {
-		s, err := s3store.Connect(ctx, p.base.S3)
+		try, cancel := context.WithTimeout(ctx, s3Try)
+		s, err := s3store.Connect(try, p.base.S3)
+		cancel()
 		if err == nil || fault.Of(err) == fault.User || ctx.Err() != nil {
 			return s, err
 		}

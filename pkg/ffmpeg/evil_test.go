@@ -76,6 +76,9 @@ func playlists(s *secret) map[string]string {
 		"avisynth": "FFVideoSource(\"" + s.path + "\")\n",
 		"vobsub":   "# VobSub index file, v7 (do not modify this line!)\nid: en, index: 0\ntimestamp: 00:00:00:000, filepos: 000000000\n",
 		"rtsp":     "rtsptext\nrtsp://127.0.0.1/x\n",
+		"asx":      "<asx version=\"3.0\"><entry><ref href=\"" + strings.Replace(s.url, "http", "mmsh", 1) + "/x.asf\"/></entry></asx>\n",
+		"asf refs": "[Reference]\r\nRef1=" + s.url + "/x.asf?MSWMExt=.asf\r\nRef2=mms://127.0.0.1/x.asf\r\n",
+		"image2":   "file://" + filepath.Dir(s.path) + "/%s.y4m\n",
 		"mv":       "redir " + s.url + "\n",
 	}
 }
@@ -85,12 +88,16 @@ func playlists(s *secret) map[string]string {
 func TestPlaylistsGetNothing(t *testing.T) {
 	tool, s := find(t), newSecret(t)
 	for name, text := range playlists(s) {
-		for _, file := range []string{"film.m3u8", "film.mp4"} {
+		for _, file := range []string{"film.m3u8", "film.mp4", "film.ts", "film.mkv"} {
 			path := filepath.Join(t.TempDir(), file)
 			if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			for _, in := range []ffmpeg.Input{{Path: path, Name: file}, {Name: file}} {
+			ins := []ffmpeg.Input{{Path: path, Name: file}}
+			if file == "film.mp4" { // a stream has no name to go by
+				ins = append(ins, ffmpeg.Input{Name: file})
+			}
+			for _, in := range ins {
 				src, err := tool.Probe(t.Context(), in, []byte(text))
 				e, ok := errors.AsType[*fault.Error](err)
 				if !ok || e.Class != fault.User || e.Type != "unsupported-source" && e.Type != "not-media" {

@@ -34,6 +34,10 @@ type Rules struct {
 // DefaultCPU is more CPU time than the slowest encode of a chunk takes.
 const DefaultCPU = 72 * time.Hour
 
+// spare is what a child may map beyond the machine's memory: libraries, stacks and arenas
+// of its threads, most of which it never touches.
+const spare = 8 << 30
+
 // openFiles bounds the files that a child has open.
 const openFiles = 1024
 

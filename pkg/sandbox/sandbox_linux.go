@@ -122,7 +122,7 @@ func (b Box) limit(pid int, r Rules) {
 	}
 	for resource, most := range map[int]uint64{
 		unix.RLIMIT_CPU: uint64(cpu / time.Second), unix.RLIMIT_FSIZE: r.FileSize,
-		unix.RLIMIT_NOFILE: openFiles, unix.RLIMIT_CORE: 0,
+		unix.RLIMIT_NOFILE: openFiles, unix.RLIMIT_CORE: 0, unix.RLIMIT_AS: addressSpace(),
 	} {
 		if resource == unix.RLIMIT_FSIZE && most == 0 && b.Files == "" {
 			continue // a script may have files of its own to write
@@ -133,6 +133,16 @@ func (b Box) limit(pid int, r Rules) {
 		}
 		_ = unix.Prlimit(pid, resource, &unix.Rlimit{Cur: most, Max: most}, nil)
 	}
+}
+
+// addressSpace is what a child may map, in bytes: as much as the machine has memory, and
+// some more.
+func addressSpace() uint64 {
+	var info unix.Sysinfo_t
+	if unix.Sysinfo(&info) != nil {
+		return unix.RLIM_INFINITY
+	}
+	return uint64(info.Totalram)*uint64(info.Unit) + spare //nolint:unconvert // 32 bits on some machines
 }
 
 // grant is a path with what may be done below it.

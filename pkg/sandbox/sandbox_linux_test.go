@@ -64,7 +64,7 @@ func do(what string, args []string) error {
 			_ = n
 		}
 	case "limits":
-		for _, r := range []int{unix.RLIMIT_CPU, unix.RLIMIT_FSIZE, unix.RLIMIT_NOFILE, unix.RLIMIT_CORE} {
+		for _, r := range []int{unix.RLIMIT_CPU, unix.RLIMIT_FSIZE, unix.RLIMIT_NOFILE, unix.RLIMIT_CORE, unix.RLIMIT_AS} {
 			var l unix.Rlimit
 			if err := unix.Getrlimit(r, &l); err != nil {
 				return err
@@ -209,7 +209,7 @@ func TestLimits(t *testing.T) {
 	if _, err := child(t, plain, Rules{CPU: time.Second}, "spin"); err == nil || !strings.Contains(err.Error(), "killed") {
 		t.Errorf("a child that never ends: %v", err)
 	}
-	want := []string{strconv.Itoa(int(DefaultCPU / time.Second)), "4096", strconv.Itoa(openFiles), "0"}
+	want := []string{strconv.Itoa(int(DefaultCPU / time.Second)), "4096", strconv.Itoa(openFiles), "0", strconv.FormatUint(addressSpace(), 10)}
 	// The limits are put on a child that runs already, so it is asked until it has them.
 	deadline := time.Now().Add(20 * time.Second)
 	for {

@@ -16,16 +16,53 @@ import (
 	"github.com/reweave/reweave/pkg/quota"
 )
 
-// tokens tells who shows a token; nil where nobody is asked.
-type tokens interface {
-	Find(token string) (auth.Principal, bool)
-	Limits(tenant string, otherwise quota.Limits) quota.Limits
+// tokens tells who shows a token: one of the file's, or one that an issuer signed.
+type tokens struct {
+	file   *auth.File
+	issuer *auth.OIDC
+	log    *zap.Logger
 }
 
-// openTokens opens the file of tokens, when the configuration names one.
-func openTokens(cfg Config, log *zap.Logger) (tokens, error) {
-	if cfg.Tokens == "" {
+// find looks for the token where it can be: those of the file have a prefix.
+func (t *tokens) find(ctx context.Context, token string) (auth.Principal, bool) {
+	if t.file != nil {
+		if who, ok := t.file.Find(token); ok || t.issuer == nil {
+			return who, ok
+		}
+	}
+	who, err := t.issuer.Find(ctx, token)
+	switch {
+	case errors.Is(err, auth.ErrIssuer):
+		t.log.Error("tokens can't be checked", zap.Error(err))
+	case err != nil:
+		t.log.Debug("a token does not count", zap.Error(err))
+	}
+	return who, err == nil
+}
+
+// Limits returns what a tenant may have at once, as the file tells it.
+func (t *tokens) Limits(tenant string, otherwise quota.Limits) quota.Limits {
+	if t.file == nil {
+		return otherwise
+	}
+	return t.file.Limits(tenant, otherwise)
+}
+
+// openTokens opens the file of tokens and the issuer, when the configuration names one; it
+// is nil where nobody is asked.
+func openTokens(cfg Config, log *zap.Logger) (*tokens, error) {
+	if !cfg.Asks() {
 		return nil, nil
+	}
+	t := &tokens{log: log}
+	var err error
+	if cfg.OIDCIssuer != "" {
+		if t.issuer, err = auth.NewOIDC(cfg.issuer()); err != nil {
+			return nil, fault.Userf("invalid-setting", "REWEAVE_API_OIDC_ISSUER", err.Error(), "see docs/security.md, signed tokens")
+		}
+	}
+	if cfg.Tokens == "" {
+		return t, nil
 	}
 	f, err := auth.Open(cfg.Tokens, func(err error) { log.Error("the tokens before go on counting", zap.Error(err)) })
 	if err != nil {
@@ -33,7 +70,8 @@ func openTokens(cfg Config, log *zap.Logger) (tokens, error) {
 		e.Err = err
 		return nil, e
 	}
-	return f, nil
+	t.file = f
+	return t, nil
 }
 
 // caller is the context's key for who asks. A request without one was refused, or is
@@ -54,7 +92,7 @@ func (s *Server) identify(r *http.Request) (who auth.Principal, known bool) {
 	if !strings.EqualFold(scheme, "Bearer") {
 		return auth.Principal{}, false
 	}
-	return s.tokens.Find(strings.TrimSpace(token))
+	return s.tokens.find(r.Context(), strings.TrimSpace(token))
 }
 
 // needs refuses whoever lacks a scope, before the body is read.
@@ -93,11 +131,11 @@ func seen(ctx context.Context, j job.Job) (job.Job, error) {
 // is asked who they are.
 func Exposed(cfg Config, addr net.Addr) error {
 	tcp, ok := addr.(*net.TCPAddr)
-	if cfg.Tokens != "" || ok && tcp.IP.IsLoopback() {
+	if cfg.Asks() || ok && tcp.IP.IsLoopback() {
 		return nil
 	}
 	return fault.Userf("insecure-address", addr.String(), "others can reach this address, and without tokens the API asks nobody who they are",
-		"name a file of tokens (REWEAVE_API_TOKENS; see: reweave token new), or listen on 127.0.0.1")
+		"name a file of tokens (REWEAVE_API_TOKENS; see: reweave token new) or an issuer (REWEAVE_API_OIDC_ISSUER), or listen on 127.0.0.1")
 }
 
 // local reports whether a request that nobody has to sign names this machine as the

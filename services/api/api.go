@@ -36,6 +36,12 @@ type Config struct {
 	Heartbeat  time.Duration `envconfig:"HEARTBEAT" default:"15s" desc:"time between two signs of life in a stream of events"`
 	DrainTime  time.Duration `envconfig:"DRAIN_TIME" default:"30s" desc:"how long running requests may take after a drain began"`
 	Tokens     string        `envconfig:"TOKENS" desc:"file with the tokens that count, a line of JSON each, as reweave token new prints them; read again when it changes. Without it, only this machine can be served, and everybody on it may do everything"`
+	OIDCIssuer string        `envconfig:"OIDC_ISSUER" desc:"URL of an OpenID Connect issuer whose signed tokens (JWT) count beside those of the file"`
+	OIDCAud    string        `envconfig:"OIDC_AUDIENCE" desc:"what the claim aud of the issuer's tokens must hold"`
+	OIDCTenant string        `envconfig:"OIDC_TENANT_CLAIM" default:"tenant" desc:"claim that holds the tenant"`
+	OIDCScope  string        `envconfig:"OIDC_SCOPE_CLAIM" default:"scope" desc:"claim that holds the scopes, as a list or with spaces between them"`
+	OIDCPrefix string        `envconfig:"OIDC_SCOPE_PREFIX" default:"reweave:" desc:"what a scope for Reweave begins with there, such as reweave:submit; others are passed over"`
+	OIDCLeeway time.Duration `envconfig:"OIDC_LEEWAY" default:"30s" desc:"how long behind its end a token still counts, for clocks that differ"`
 	TLSCert    string        `envconfig:"TLS_CERT" desc:"PEM file with the certificate, to serve HTTPS; read again when it changes"`
 	TLSKey     string        `envconfig:"TLS_KEY" desc:"PEM file with the certificate's key"`
 	Rate       float64       `envconfig:"RATE" default:"100" desc:"requests per second that one client, a token or an address, may make; 0 for any number"`
@@ -63,10 +69,24 @@ func (c Config) Validate() error {
 	if c.TenantJobs < 0 || c.TenantBytes < 0 || c.TenantSlots < 0 {
 		return errors.New("REWEAVE_API_TENANT_JOBS, _BYTES and _SLOTS: must not be negative")
 	}
+	if c.OIDCIssuer != "" {
+		if err := c.issuer().Validate(); err != nil {
+			return fmt.Errorf("REWEAVE_API_OIDC_ISSUER: %w", err)
+		}
+	}
 	if c.Rate < 0 || c.Burst < 0 {
 		return errors.New("REWEAVE_API_RATE and REWEAVE_API_BURST: must not be negative")
 	}
 	return nil
+}
+
+// Asks reports whether those who come are asked who they are.
+func (c Config) Asks() bool { return c.Tokens != "" || c.OIDCIssuer != "" }
+
+func (c Config) issuer() auth.Issuer {
+	return auth.Issuer{
+		URL: c.OIDCIssuer, Audience: c.OIDCAud, TenantClaim: c.OIDCTenant, ScopeClaim: c.OIDCScope, ScopePrefix: c.OIDCPrefix, Leeway: c.OIDCLeeway,
+	}
 }
 
 // withDefaults fills in what a Config that was not read from the environment lacks.
@@ -112,7 +132,7 @@ func Run(ctx context.Context, cfg Config, env boot.Env) error {
 	if ln, err = encrypt(ln, cfg, env.Log); err != nil {
 		return err
 	}
-	env.Log.Info("serving the api", zap.Stringer("address", ln.Addr()), zap.Bool("tls", cfg.TLSCert != ""), zap.Bool("tokens", cfg.Tokens != ""))
+	env.Log.Info("serving the api", zap.Stringer("address", ln.Addr()), zap.Bool("tls", cfg.TLSCert != ""), zap.Bool("tokens", cfg.Asks()))
 	h, err := newHooks(cfg, env.Bus, env.Log.Named("webhooks"), env.Metrics)
 	if err != nil {
 		return errors.Join(fmt.Errorf("register metrics of webhooks: %w", err), ln.Close())

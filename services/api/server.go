@@ -53,7 +53,7 @@ type Server struct {
 	hub     *hub
 	mux     *http.ServeMux
 	origins *http.CrossOriginProtection
-	tokens  tokens
+	tokens  *tokens
 	limits  *limiter
 	api     huma.API
 }

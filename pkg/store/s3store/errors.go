@@ -2,6 +2,7 @@ package s3store
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net/http"
@@ -33,6 +34,10 @@ func classify(ctx context.Context, verb, key string, err error) error {
 		return fmt.Errorf("%s object %s: %w", verb, key, store.ErrNotFound)
 	}
 	f := &fault.Error{Class: fault.Retry, Type: "store-unavailable", Where: verb + " object " + key, Title: "the object store does not answer", Err: err}
+	if _, untrusted := errors.AsType[*tls.CertificateVerificationError](err); untrusted {
+		f.Class, f.Type, f.Title = fault.Permanent, "store-untrusted", "the certificate of the object store is not trusted"
+		f.Hint = "name the authority that signed it in REWEAVE_S3_CA, and the server as its certificate does in REWEAVE_S3_ENDPOINT"
+	}
 	if answered {
 		f.Class, f.Type, f.Title, f.Hint = meaning(resp)
 	}

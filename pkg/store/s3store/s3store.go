@@ -17,6 +17,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"net/http"
 	"time"
 
 	"github.com/minio/minio-go/v7"
@@ -81,7 +82,7 @@ func Connect(ctx context.Context, cfg Config) (*Store, error) {
 }
 
 func (s *Store) ensureBucket(ctx context.Context) error {
-	there, err := s.core.BucketExists(ctx, s.bucket)
+	there, err := s.exists(ctx)
 	if err == nil && !there {
 		err = s.core.MakeBucket(ctx, s.bucket, minio.MakeBucketOptions{Region: s.region})
 		switch minio.ToErrorResponse(err).Code {
@@ -92,11 +93,31 @@ func (s *Store) ensureBucket(ctx context.Context) error {
 	return classify(ctx, "find bucket of", s.bucket, err)
 }
 
+// mayList is a prefix that every service may list, and nothing lies under: the refusal of
+// a listing says why, which that of a HEAD does not.
+const mayList = ".check/"
+
+// exists reports whether the bucket is there. A key with few rights may not ask for the
+// bucket itself, but may list a part of it.
+func (s *Store) exists(ctx context.Context) (bool, error) {
+	there, err := s.core.BucketExists(ctx, s.bucket)
+	if err == nil || minio.ToErrorResponse(err).StatusCode != http.StatusForbidden {
+		return there, err
+	}
+	for o := range s.core.ListObjectsIter(ctx, s.bucket, minio.ListObjectsOptions{Prefix: s.prefix + mayList, MaxKeys: 1}) {
+		if minio.ToErrorResponse(o.Err).Code == minio.NoSuchBucket {
+			return false, nil
+		}
+		return o.Err == nil, o.Err
+	}
+	return true, nil
+}
+
 // Check reports whether the bucket can be reached, within five seconds.
 func (s *Store) Check(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
 	defer cancel()
-	there, err := s.core.BucketExists(ctx, s.bucket)
+	there, err := s.exists(ctx)
 	if err != nil {
 		return classify(ctx, "find bucket of", s.bucket, err)
 	}

@@ -21,8 +21,8 @@ func checkAddress(flag, addr string) error {
 
 // checkExposed refuses an address of the API that others reach while it asks nobody who
 // they are.
-func checkExposed(addr, tokens string) error {
-	if tokens != "" || loopback(addr) {
+func checkExposed(addr string, asks bool) error {
+	if asks || loopback(addr) {
 		return nil
 	}
 	return fault.Userf("insecure-address", "--listen", addr+" can be reached by others, and without tokens the API asks nobody who they are",

@@ -158,7 +158,7 @@ func (s *server) listen(ctx context.Context, o *serveFlags) (err error) {
 	case !hasAPI && health == "":
 		flag, health = "--listen", o.listen
 	case hasAPI:
-		if err := checkExposed(o.listen, cfg.API.Tokens); err != nil {
+		if err := checkExposed(o.listen, cfg.API.Asks()); err != nil {
 			return err
 		}
 		if cfg.API.Listener, err = listen(ctx, "--listen", o.listen); err != nil {

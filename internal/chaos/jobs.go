@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/reweave/reweave/pkg/job"
 )
@@ -50,7 +51,11 @@ func (h *harness) cancelIn(ctx context.Context, state job.State) error {
 	if err := w.held(ctx, id, state); err != nil {
 		return err
 	}
+	begin := time.Now()
 	if _, err := w.api.Cancel(ctx, id); err != nil {
+		return err
+	}
+	if err := w.quiet(ctx, begin); err != nil {
 		return err
 	}
 	if err := release(); err != nil {
@@ -60,6 +65,21 @@ func (h *harness) cancelIn(ctx context.Context, state job.State) error {
 		return err
 	}
 	_, err = w.encode(ctx, w.h.short)
+	return err
+}
+
+// cancelLimit is how long after the order to cancel the last ffmpeg may live.
+const cancelLimit = time.Second
+
+// quiet waits until no ffmpeg works for this world, and wants that in time.
+func (w *world) quiet(ctx context.Context, begin time.Time) error {
+	err := await(ctx, jobLimit, "the end of ffmpeg", func() (bool, error) {
+		lines, err := w.orphans()
+		return len(lines) == 0, err
+	})
+	if took := time.Since(begin); err == nil && took > cancelLimit {
+		err = fmt.Errorf("ffmpeg lived for %s behind the order to cancel", took.Round(time.Millisecond))
+	}
 	return err
 }
 

@@ -64,6 +64,7 @@ func (w *world) blamed(ctx context.Context, id, why string) error {
 	for what, pattern := range map[string]string{
 		"the segment": `segment 3 \(`, "its frames": `frames \d+ to \d+`, "its time": `near \d`,
 		"the command": `ffmpeg -hide_banner .*libx264`, "the reason": regexp.QuoteMeta(why), "the log": `poisoned: `,
+		"both workers": `tried 3 times, on \S+ and \S+\)`,
 	} {
 		if !regexp.MustCompile(pattern).MatchString(text) {
 			errs = append(errs, fmt.Errorf("the error does not tell %s: %s", what, text))

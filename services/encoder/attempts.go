@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/reweave/reweave/pkg/fault"
@@ -21,12 +24,15 @@ type tries struct {
 	died int
 	// last is why the last one failed.
 	last string
+	// by counts the failed ones by worker.
+	by map[string]int
 }
 
 // count adds up a history. Tries handed back in good order don't count, and what is handed
 // back before it began takes nothing off.
 func count(history []queue.Attempt) (n tries) {
 	begun := map[string]bool{} // by worker
+	n.by = map[string]int{}
 	for _, a := range history {
 		if begun[a.Worker] && a.Kind != queue.AttemptStart {
 			n.died--
@@ -37,22 +43,43 @@ func count(history []queue.Attempt) (n tries) {
 			n.died++
 		case queue.AttemptFail:
 			n.failed++
+			n.by[a.Worker]++
 			n.last = a.Detail
 		}
 	}
 	return n
 }
 
-// poisoned reports whether a task has been tried often enough.
-func (n tries) poisoned() bool { return n.failed >= maxAttempts || n.failed+n.died >= maxDeaths }
+// poisoned reports whether a task has been tried often enough. Where there is another
+// worker, one alone does not decide: it may be that one which is broken.
+func (n tries) poisoned(another bool) bool {
+	return n.failed >= maxAttempts && (len(n.by) >= 2 || !another) || n.failed+n.died >= maxDeaths
+}
 
-// admit notes that a try begins, unless too many have ended badly.
+// told tells how often a task failed, and where.
+func (n tries) told() string {
+	return fmt.Sprintf("tried %d times, on %s", n.failed, strings.Join(slices.Sorted(maps.Keys(n.by)), " and "))
+}
+
+// errElsewhere says that a task is for another worker to try.
+var errElsewhere = errors.New("another worker is to try it")
+
+// elsewherePause is how long a task is not offered again behind [errElsewhere].
+const elsewherePause = 2 * time.Second
+
+// admit notes that a try begins, unless too many have ended badly, or all those that this
+// worker may take.
 func (s *service) admit(ctx context.Context, t queue.Task) error {
 	history, err := s.env.Bus.Attempts(ctx, t.Job, t.ID)
 	if err != nil {
 		return err
 	}
-	if n := count(history); n.poisoned() {
+	n := count(history)
+	another, err := s.another(ctx, t, n)
+	if err != nil {
+		return err
+	}
+	if n.poisoned(another) {
 		last := n.last
 		if last == "" {
 			last = "its worker died each time"
@@ -62,8 +89,26 @@ func (s *service) admit(ctx context.Context, t queue.Task) error {
 			Title: fmt.Sprintf("%d tries to encode it ended badly", n.failed+n.died), Err: errors.New(last),
 		}
 	}
+	if another && n.by[s.me.ID] >= maxAttempts-1 {
+		return errElsewhere
+	}
 	defer faultpoint.Hit("encoder.after-start")
 	return s.record(ctx, t, queue.AttemptStart, "")
+}
+
+// another reports whether a worker is there that could do the task and hasn't failed it.
+// While none has, nobody asks.
+func (s *service) another(ctx context.Context, t queue.Task, n tries) (bool, error) {
+	if n.failed == 0 {
+		return true, nil
+	}
+	workers, err := s.env.Bus.Workers(ctx)
+	if err != nil {
+		return false, err
+	}
+	return slices.ContainsFunc(workers, func(w queue.Worker) bool {
+		return n.by[w.ID] == 0 && w.ID != s.me.ID && !w.Draining && w.Encoders[t.Recipe.Codec].Build == t.Recipe.Encoder
+	}), nil
 }
 
 func (s *service) record(ctx context.Context, t queue.Task, kind, detail string) error {
@@ -90,11 +135,20 @@ func (s *service) failed(ctx context.Context, lease *natsq.Lease, t queue.Task, 
 	if err != nil {
 		return err
 	}
+	n := count(history)
+	another, err := s.another(ctx, t, n)
+	if err != nil {
+		return err
+	}
 	// A store that is full stays so for the next try: the encode would be for nothing.
-	if n := count(history); !n.poisoned() && class != fault.User && !isType(cause, "no-space") {
+	if !n.poisoned(another) && class != fault.User && !isType(cause, "no-space") {
 		return lease.Return(ctx, time.Duration(n.failed)*500*time.Millisecond)
 	}
-	if err := lifecycle.Fail(ctx, s.env.Bus, s.env.Store, t.Job, located(t, cause)); err != nil {
+	located := located(t, cause)
+	if n.failed > 1 {
+		located.Title += " (" + n.told() + ")"
+	}
+	if err := lifecycle.Fail(ctx, s.env.Bus, s.env.Store, t.Job, located); err != nil {
 		return err
 	}
 	return lease.Ack(ctx)
@@ -106,7 +160,7 @@ func isType(err error, slug string) bool {
 }
 
 // located adds to an error where it happened, unless it tells already.
-func located(t queue.Task, err error) error {
+func located(t queue.Task, err error) *fault.Error {
 	e, ok := errors.AsType[*fault.Error](err)
 	if !ok {
 		return &fault.Error{Class: fault.Permanent, Type: "encode-failed", Where: place(t), Title: "the encode failed", Err: err}

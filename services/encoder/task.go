@@ -55,6 +55,8 @@ func (s *service) handle(ctx context.Context, lease *natsq.Lease) {
 		faultpoint.Hit("encoder.before-ack")
 		err = lease.Ack(settle)
 		faultpoint.Hit("encoder.after-ack")
+	case errors.Is(err, errElsewhere):
+		err = lease.Return(settle, elsewherePause)
 	case ctx.Err() != nil: // told to stop: hand the task back, and say that it was no failure
 		s.metrics.tasks.WithLabelValues(t.Recipe.Codec, "returned").Inc()
 		err = errors.Join(s.record(settle, t, queue.AttemptRelease, ""), lease.Return(settle, 0))

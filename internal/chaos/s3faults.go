@@ -54,13 +54,13 @@ func throughS3(ctx context.Context, h *harness, r *row, harm func(context.Contex
 	return err
 }
 
-// slowS3 has S3 answer 503 SlowDown to three requests of ten, to all for four seconds,
-// and to three of ten again until the job ends. What was encoded when nothing could be
+// slowS3 has S3 answer 503 SlowDown to two requests of ten, to all for four seconds,
+// and to two of ten again until the job ends. What was encoded when nothing could be
 // stored is encoded again.
 func slowS3(ctx context.Context, h *harness, r *row) error {
 	return throughS3(ctx, h, r, func(ctx context.Context, _ *world, p *s3proxy) error {
 		some := func(*http.Request) verdict {
-			if rand.IntN(10) < 3 {
+			if rand.IntN(10) < 2 { // five tries fail once in three thousand times
 				return slowDown
 			}
 			return pass

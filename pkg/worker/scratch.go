@@ -34,16 +34,30 @@ func OpenScratch(base string) (*Scratch, error) {
 		return nil, fmt.Errorf("make scratch directory: %w", err)
 	}
 	sweepScratch(base)
-	// Locked before it is there, so that no other process's sweep takes it for stale.
-	s := &Scratch{dir: filepath.Join(base, scratchPrefix+strings.ToLower(rand.Text()))}
-	s.lock = flock.New(lockFile(s.dir))
-	if err := s.lock.Lock(); err != nil {
-		return nil, fmt.Errorf("lock scratch directory: %w", err)
+	for {
+		// Locked before it is there, so that no other process's sweep takes it for stale.
+		s := &Scratch{dir: filepath.Join(base, scratchPrefix+strings.ToLower(rand.Text()))}
+		s.lock = flock.New(lockFile(s.dir))
+		if err := s.lock.Lock(); err != nil {
+			return nil, fmt.Errorf("lock scratch directory: %w", err)
+		}
+		if !s.holds() {
+			_ = s.lock.Close() // it is nobody's any more
+			continue
+		}
+		if err := os.Mkdir(s.dir, 0o700); err != nil {
+			return nil, errors.Join(fmt.Errorf("make scratch directory: %w", err), s.Close())
+		}
+		return s, nil
 	}
-	if err := os.Mkdir(s.dir, 0o700); err != nil {
-		return nil, errors.Join(fmt.Errorf("make scratch directory: %w", err), s.Close())
-	}
-	return s, nil
+}
+
+// holds reports whether the lock is that of the file of its name. A sweep may have found
+// that file between its making and its locking, and removed it.
+func (s *Scratch) holds() bool {
+	locked, err := s.lock.Stat()
+	named, nerr := os.Stat(lockFile(s.dir))
+	return err == nil && nerr == nil && os.SameFile(locked, named)
 }
 
 // lockFile stands beside the directory: whoever removes it holds its lock until then.

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/reweave/reweave/pkg/worker"
@@ -94,5 +95,31 @@ func TestScratchElsewhere(t *testing.T) {
 	}
 	if _, err := worker.OpenScratch(file); err == nil || !strings.Contains(err.Error(), "make scratch directory") {
 		t.Errorf("%v", err)
+	}
+}
+
+// Many that begin at once take none of the others' locks for stale: the directory of one
+// that is killed later on would stay for ever.
+func TestScratchesOpenedAtOnce(t *testing.T) {
+	base := t.TempDir()
+	var all sync.WaitGroup
+	scratches := make([]*worker.Scratch, 200)
+	for i := range scratches {
+		all.Go(func() {
+			var err error
+			if scratches[i], err = worker.OpenScratch(base); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	for _, s := range scratches {
+		dir, _, err := s.Dir("encode")
+		if err != nil || !there(t, filepath.Dir(dir)+".lock") {
+			t.Errorf("a scratch directory has no lock, or is gone: %v", err)
+		}
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
 	}
 }

@@ -13,6 +13,8 @@
 //	KV requests                                   7 days        idempotency key → job
 //	KV workers                                    a lease       encoders that live
 //	KV encoders                                   for ever      encoder builds ever seen
+//	KV slots                                      for ever      who holds the slots of a tenant that has a limit
+//	KV tenants                                    for ever      accounts of tenants that have limits, for the api alone
 //	KV secrets                                    90 days       secrets of webhooks, for the api alone
 //
 // Core NATS carries what may be lost: progress.<job>, cancel.<job>, and poke.>,

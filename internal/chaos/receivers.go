@@ -135,7 +135,7 @@ func (w *world) hook(ctx context.Context, r *row, answer func(int, http.Response
 	if err := errors.Join(w.finish(ctx, id), w.intact(ctx, w.h.short, id), w.count(r, id)); err != nil {
 		return err
 	}
-	if err := await(ctx, jobLimit, fmt.Sprintf("%d calls", calls), func() (bool, error) { return len(rc.got()) >= calls, nil }); err != nil {
+	if err := await(ctx, jobLimit, fmt.Sprintf("%d calls", calls), func() (bool, error) { return len(rc.got()) >= calls, w.revive() }); err != nil {
 		return fmt.Errorf("%w; got %v", err, rc.got())
 	}
 	// Another one would have come within two leases, the longest pause there is.

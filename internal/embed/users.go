@@ -117,7 +117,7 @@ func (g *guard) provide(ctx context.Context, root string) error {
 		return err
 	}
 	owner := auth.Account{Access: root, Role: auth.RoleAdmin}
-	ctx = context.WithValue(ctx, "bucket-owner", owner) //nolint:staticcheck // the key that versitygw looks for
+	ctx = context.WithValue(ctx, "bucket-owner", owner) //nolint:staticcheck,revive // the key that versitygw looks for
 	err = g.CreateBucket(ctx, &s3.CreateBucketInput{
 		Bucket: &g.bucket, CreateBucketConfiguration: &types.CreateBucketConfiguration{}, ObjectOwnership: types.ObjectOwnershipBucketOwnerEnforced,
 	}, acl)

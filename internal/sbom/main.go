@@ -26,7 +26,7 @@ func main() {
 
 func run(args []string, stdout io.Writer) error {
 	if len(args) < 2 {
-		return errors.New("usage: sbom OUTDIR PROGRAM...")
+		return errors.New("give a directory and the programs: sbom OUTDIR PROGRAM")
 	}
 	if err := os.MkdirAll(args[0], 0o755); err != nil {
 		return fmt.Errorf("make %s: %w", args[0], err)

@@ -133,8 +133,13 @@ type bucket struct {
 // forgotten with its lease.
 func bucketList(lease time.Duration) []bucket {
 	return []bucket{
-		{"jobs", 0}, {"requests", requestAge}, {"workers", lease}, {"encoders", 0}, {"slots", 0},
-		{secretsBucket, secretAge}, {tenantsBucket, 0},
+		{"jobs", 0},
+		{"requests", requestAge},
+		{"workers", lease},
+		{"encoders", 0},
+		{"slots", 0},
+		{secretsBucket, secretAge},
+		{tenantsBucket, 0},
 	}
 }
 

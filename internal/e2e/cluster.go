@@ -20,6 +20,8 @@ type Fleet struct {
 	Splitters, Muxers int
 	// Slots are the slots of each encoder; one encoder with two when empty.
 	Slots []int
+	// Memory are the bytes that the encoders' tasks may use, 0 and none for what there is.
+	Memory []int64
 	// Codecs are what the encoders offer; every one that ffmpeg has when empty. Each
 	// costs a short encode at the start.
 	Codecs []string
@@ -89,6 +91,9 @@ func (c *Cluster) runFleet(t testing.TB, f Fleet, run func(string, int, func(con
 	}
 	for i, n := range slots {
 		cfg := encoder.Config{Slots: n, Codecs: f.Codecs, Scratch: t.TempDir(), Name: fmt.Sprintf("worker%d", i)}
+		if i < len(f.Memory) {
+			cfg.Memory = f.Memory[i]
+		}
 		run("encoder", i, func(ctx context.Context, env boot.Env) error {
 			if f.Store != nil {
 				env.Store = f.Store(env.Store)

@@ -158,7 +158,7 @@ func TestAllReadsAreTheLeaders(t *testing.T) {
 			t.Errorf("stream %s allows direct gets", info.Config.Name)
 		}
 	}
-	if ok(t, streams.Err()); n != 14 {
-		t.Errorf("%d streams, want 14", n)
+	if ok(t, streams.Err()); n != 15 {
+		t.Errorf("%d streams, want 15", n)
 	}
 }

@@ -19,7 +19,7 @@ func (e *Encoder) EncodeAudio(ctx context.Context, t queue.Task, track, out stri
 	if err := cmd.Run(ctx); err != nil {
 		return Result{}, failed("audio encoder", cmd, err)
 	}
-	r := Result{CPUSeconds: cmd.CPUSeconds(), Command: cmd.String()}
+	r := Result{CPUSeconds: cmd.CPUSeconds(), PeakMemory: cmd.PeakMemory(), Command: cmd.String()}
 	var err error
 	r.SHA256, r.Bytes, err = digest(out)
 	return r, err

@@ -30,6 +30,9 @@ type Result struct {
 	Pixels string
 	// CPUSeconds is the CPU time of decoder and encoder.
 	CPUSeconds float64
+	// PeakMemory is the most memory that decoder and encoder held, in bytes; 0 where the
+	// system doesn't tell.
+	PeakMemory int64
 	// Command is the encoder's command line.
 	Command string
 }
@@ -96,7 +99,7 @@ func (e *Encoder) Encode(ctx context.Context, t queue.Task, segment, out string,
 	if err := checkCount(t, got, made, dec, enc); err != nil {
 		return Result{}, err
 	}
-	r := Result{Pixels: pixels, CPUSeconds: dec.CPUSeconds() + enc.CPUSeconds(), Command: enc.String()}
+	r := Result{Pixels: pixels, CPUSeconds: dec.CPUSeconds() + enc.CPUSeconds(), PeakMemory: dec.PeakMemory() + enc.PeakMemory(), Command: enc.String()}
 	r.SHA256, r.Bytes, err = digest(out)
 	return r, err
 }

@@ -158,6 +158,15 @@ func (c *Command) CPUSeconds() float64 {
 	return (c.cmd.ProcessState.UserTime() + c.cmd.ProcessState.SystemTime()).Seconds()
 }
 
+// PeakMemory is the most memory that the finished child held at once, in bytes; 0 where
+// the system doesn't tell.
+func (c *Command) PeakMemory() int64 {
+	if c.cmd.ProcessState == nil {
+		return 0
+	}
+	return peakOf(c.cmd.ProcessState)
+}
+
 // Log returns the end of what the child said.
 func (c *Command) Log() string { return c.tail.String() }
 

@@ -21,3 +21,11 @@ func widen(f *os.File) {
 func childAttr() *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 }
+
+// peakOf reads the peak resident set, which Linux tells in KiB (getrusage(2)).
+func peakOf(p *os.ProcessState) int64 {
+	if u, ok := p.SysUsage().(*syscall.Rusage); ok {
+		return u.Maxrss << 10
+	}
+	return 0
+}

@@ -69,6 +69,9 @@ func (s Spec) checkSource(is *Issues, also []SourceKind) {
 		u, err := url.Parse(s.Source)
 		if err != nil || u.Host == "" || strings.Trim(u.Path, "/") == "" && kind == S3 {
 			bad(fmt.Sprintf("%q is no whole URL", s.Source), "use s3://bucket/key or https://host/path")
+		} else if u.User != nil { // whoever sees the job would see it
+			is.add("credentials-in-url", "source", "the URL of the source holds a user's name or password",
+				"use a presigned URL that soon ends, or upload the file")
 		}
 	}
 }

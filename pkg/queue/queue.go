@@ -123,11 +123,27 @@ type Worker struct {
 	Encoders map[string]Encoder `json:"encoders"`
 	// Doing is what the worker does now, the longest first.
 	Doing []Doing `json:"doing,omitempty"`
+	// Memory is what its encodes may use together, MemoryUsed what those that run are
+	// expected to, in bytes; 0 where nobody knows.
+	Memory     int64 `json:"memory,omitempty"`
+	MemoryUsed int64 `json:"memory_used,omitempty"`
 	// Draining says that it takes no new work and ends when this is done.
 	Draining bool `json:"draining,omitempty"`
 	// Since is when the worker began, At when it told this, both by its own clock.
 	Since time.Time `json:"since"`
 	At    time.Time `json:"at"`
+}
+
+// Peak is the most memory that encodes of one kind took, decoder and encoder together.
+type Peak struct {
+	Bytes int64 `json:"bytes"`
+	// Guessed says that it was never measured: an encode was killed for want of memory.
+	Guessed bool   `json:"guessed,omitempty"`
+	Codec   string `json:"codec"`
+	Preset  string `json:"preset,omitempty"`
+	Width   int    `json:"width,omitempty"`
+	Height  int    `json:"height,omitempty"`
+	Worker  string `json:"worker"`
 }
 
 // Doing is a task in a worker's hand.

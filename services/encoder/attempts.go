@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/reweave/reweave/pkg/fault"
-	"github.com/reweave/reweave/pkg/faultpoint"
 	"github.com/reweave/reweave/pkg/job"
 	"github.com/reweave/reweave/pkg/lifecycle"
 	"github.com/reweave/reweave/pkg/queue"
@@ -24,6 +23,8 @@ type tries struct {
 	died int
 	// last is why the last one failed.
 	last string
+	// starved says that one was killed for want of memory beside others.
+	starved bool
 	// by counts the failed ones by worker.
 	by map[string]int
 }
@@ -41,6 +42,8 @@ func count(history []queue.Attempt) (n tries) {
 		switch a.Kind {
 		case queue.AttemptStart:
 			n.died++
+		case queue.AttemptRelease:
+			n.starved = n.starved || strings.HasPrefix(a.Detail, starved)
 		case queue.AttemptFail:
 			n.failed++
 			n.by[a.Worker]++
@@ -64,36 +67,39 @@ func (n tries) told() string {
 // errElsewhere says that a task is for another worker to try.
 var errElsewhere = errors.New("another worker is to try it")
 
-// elsewherePause is how long a task is not offered again behind [errElsewhere].
-const elsewherePause = 2 * time.Second
+// elsewhereDelay is how long a task is not offered again behind [errElsewhere], and
+// elsewhereRest how long the slot that left it takes nothing, so that another worker does.
+const (
+	elsewhereDelay = 100 * time.Millisecond
+	elsewhereRest  = 2 * time.Second
+)
 
-// admit notes that a try begins, unless too many have ended badly, or all those that this
-// worker may take.
-func (s *service) admit(ctx context.Context, t queue.Task) error {
+// admit finds out whether a task may be tried: not when too many tries have ended badly,
+// or all those that this worker may take. alone says that it must be without company.
+func (s *service) admit(ctx context.Context, t queue.Task) (alone bool, err error) {
 	history, err := s.env.Bus.Attempts(ctx, t.Job, t.ID)
 	if err != nil {
-		return err
+		return false, err
 	}
 	n := count(history)
 	another, err := s.another(ctx, t, n)
 	if err != nil {
-		return err
+		return false, err
 	}
 	if n.poisoned(another) {
 		last := n.last
 		if last == "" {
 			last = "its worker died each time"
 		}
-		return &fault.Error{
+		return false, &fault.Error{
 			Class: fault.Permanent, Type: "poison-segment", Where: place(t),
 			Title: fmt.Sprintf("%d tries to encode it ended badly", n.failed+n.died), Err: errors.New(last),
 		}
 	}
 	if another && n.by[s.me.ID] >= maxAttempts-1 {
-		return errElsewhere
+		return false, errElsewhere
 	}
-	defer faultpoint.Hit("encoder.after-start")
-	return s.record(ctx, t, queue.AttemptStart, "")
+	return n.starved, nil
 }
 
 // another reports whether a worker is there that could do the task and hasn't failed it.
@@ -123,6 +129,9 @@ func (s *service) failed(ctx context.Context, lease *natsq.Lease, t queue.Task, 
 	class := fault.Of(cause)
 	if isType(cause, lostSegment) {
 		return s.restore(ctx, lease, t, cause)
+	}
+	if hungry, ok := errors.AsType[*starvedError](cause); ok {
+		return errors.Join(s.record(ctx, t, queue.AttemptRelease, starved+hungry.Error()), lease.Return(ctx, 0))
 	}
 	if class == fault.Retry || natsq.Passing(cause) {
 		// Something we depend on is in trouble, which is no fault of the task.

@@ -32,6 +32,7 @@ type Config struct {
 	Slots   int           `envconfig:"SLOTS" desc:"how many tasks are encoded at once (default: the number of cores)"`
 	Codecs  []string      `envconfig:"CODECS" desc:"encoders to offer, such as libx264,aac (default: all that ffmpeg has)"`
 	Scratch string        `envconfig:"SCRATCH" desc:"directory for temporary files (default: the system's)"`
+	Memory  int64         `envconfig:"MEMORY" desc:"bytes of memory that all encodes may use together (default: nine tenths of the machine's or the container's)"`
 	Stall   time.Duration `envconfig:"STALL" default:"5m" desc:"how long an encode may go without a new frame before it is killed"`
 	Name    string        `envconfig:"NAME" desc:"name of this worker (default: host name and process number)"`
 }
@@ -40,6 +41,9 @@ type Config struct {
 func (c Config) Validate() error {
 	if c.Slots < 0 {
 		return fmt.Errorf("SLOTS can't be negative")
+	}
+	if c.Memory < 0 {
+		return fmt.Errorf("MEMORY can't be negative")
 	}
 	for _, name := range c.Codecs {
 		if !slices.Contains(ffmpeg.Names, name) {
@@ -60,6 +64,7 @@ type service struct {
 	builds  []string
 	busy    atomic.Int32
 	doing   *doing
+	ledger  *ledger
 	passing atomic.Int32 // failures in a row for what tasks depend on
 
 	metrics metrics
@@ -85,7 +90,7 @@ func Run(ctx context.Context, cfg Config, env boot.Env) error {
 		return err
 	}
 	defer scratch.Close() // when it fails, the next process sweeps what is left
-	s := &service{cfg: cfg, env: env, tool: tool, scratch: scratch, doing: newDoing()}
+	s := &service{cfg: cfg, env: env, tool: tool, scratch: scratch, doing: newDoing(), ledger: &ledger{total: memoryOf(cfg.Memory, os.ReadFile)}}
 	s.encode = &chunk.Encoder{Tool: tool, Threads: max(1, runtime.GOMAXPROCS(0)/cfg.Slots)}
 	s.metrics = newMetrics(env.Metrics)
 	if err := s.introduce(ctx); err != nil {
@@ -128,7 +133,7 @@ func (s *service) introduce(ctx context.Context) error {
 		s.cfg.Name = fmt.Sprintf("%s-%d", host, os.Getpid())
 	}
 	s.me = queue.Worker{
-		ID: s.cfg.Name, Host: host, Version: boot.Version(), FFmpeg: s.tool.Version, Slots: s.cfg.Slots,
+		ID: s.cfg.Name, Host: host, Version: boot.Version(), FFmpeg: s.tool.Version, Slots: s.cfg.Slots, Memory: s.ledger.total,
 		Since: time.Now().UTC(), Encoders: map[string]queue.Encoder{},
 	}
 	for name, e := range has {
@@ -165,7 +170,7 @@ func (s *service) recall(ctx context.Context) error {
 func (s *service) now() queue.Worker {
 	w := s.me
 	w.At, w.Busy = time.Now().UTC(), int(s.busy.Load())
-	w.Doing = s.doing.list()
+	w.Doing, w.MemoryUsed = s.doing.list(), s.ledger.inUse()
 	return w
 }
 

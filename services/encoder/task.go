@@ -56,7 +56,8 @@ func (s *service) handle(ctx context.Context, lease *natsq.Lease) {
 		err = lease.Ack(settle)
 		faultpoint.Hit("encoder.after-ack")
 	case errors.Is(err, errElsewhere):
-		err = lease.Return(settle, elsewherePause)
+		err = lease.Return(settle, elsewhereDelay)
+		s.rest(ctx, elsewhereRest)
 	case ctx.Err() != nil: // told to stop: hand the task back, and say that it was no failure
 		s.metrics.tasks.WithLabelValues(t.Recipe.Codec, "returned").Inc()
 		err = errors.Join(s.record(settle, t, queue.AttemptRelease, ""), lease.Return(settle, 0))
@@ -82,10 +83,15 @@ const maxRest = 10 * time.Second
 // handed back is for others to take.
 func (s *service) restUp(ctx context.Context) {
 	n := s.passing.Add(1)
+	s.rest(ctx, min(time.Duration(n)*time.Second, maxRest))
+}
+
+// rest has a slot take nothing for a while.
+func (s *service) rest(ctx context.Context, d time.Duration) {
 	select {
 	case <-ctx.Done():
 	case <-s.env.Drain:
-	case <-time.After(min(time.Duration(n)*time.Second, maxRest)):
+	case <-time.After(d):
 	}
 }
 
@@ -130,9 +136,19 @@ func (s *service) make(ctx context.Context, t queue.Task, beat func()) (queue.Do
 	if d, found, err := s.find(ctx, t); err != nil || found {
 		return d, err
 	}
-	if err := s.admit(ctx, t); err != nil {
+	alone, err := s.admit(ctx, t)
+	if err != nil {
 		return queue.Done{}, err
 	}
+	give, err := s.reserve(ctx, t, alone, beat)
+	if err != nil {
+		return queue.Done{}, err
+	}
+	defer give()
+	if err := s.record(ctx, t, queue.AttemptStart, ""); err != nil {
+		return queue.Done{}, err
+	}
+	faultpoint.Hit("encoder.after-start")
 	dir, remove, err := s.scratch.Dir("encode-" + t.Job + "-" + string(t.ID))
 	if err != nil {
 		return queue.Done{}, err
@@ -149,8 +165,9 @@ func (s *service) make(ctx context.Context, t queue.Task, beat func()) (queue.Do
 	start := time.Now()
 	r, err := s.run(ctx, t, segment, out, beat)
 	if err != nil {
-		return queue.Done{}, err
+		return queue.Done{}, s.hungry(ctx, t, err)
 	}
+	s.learn(ctx, t, r.PeakMemory, false)
 	faultpoint.Hit("encoder.before-put-chunk")
 	if err := s.keep(ctx, t, r, out); err != nil {
 		return queue.Done{}, err

@@ -20,7 +20,7 @@ type Bus struct {
 
 	streams map[string]jetstream.Stream // by name; fixed after Connect
 
-	jobs, requests, workers, encoders, slots jetstream.KeyValue
+	jobs, requests, workers, encoders, slots, memory jetstream.KeyValue
 
 	wake wakeups
 

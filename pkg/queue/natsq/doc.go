@@ -14,6 +14,7 @@
 //	KV workers                                    a lease       encoders that live
 //	KV encoders                                   for ever      encoder builds ever seen
 //	KV slots                                      for ever      who holds the slots of a tenant that has a limit
+//	KV memory                                     for ever      how much memory each kind of encode has taken at the most
 //	KV tenants                                    for ever      accounts of tenants that have limits, for the api alone
 //	KV secrets                                    90 days       secrets of webhooks, for the api alone
 //

@@ -100,7 +100,7 @@ func (b *Bus) trySetup(ctx context.Context) error {
 		return err
 	}
 	b.streams = streams
-	b.jobs, b.requests, b.workers, b.encoders, b.slots = kvs[0], kvs[1], kvs[2], kvs[3], kvs[4]
+	b.jobs, b.requests, b.workers, b.encoders, b.slots, b.memory = kvs[0], kvs[1], kvs[2], kvs[3], kvs[4], kvs[5]
 	return nil
 }
 
@@ -138,6 +138,7 @@ func bucketList(lease time.Duration) []bucket {
 		{"workers", lease},
 		{"encoders", 0},
 		{"slots", 0},
+		{"memory", 0},
 		{secretsBucket, secretAge},
 		{tenantsBucket, 0},
 	}

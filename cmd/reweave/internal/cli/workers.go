@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/reweave/reweave/cmd/reweave/internal/progress"
 	"github.com/reweave/reweave/pkg/queue"
 )
 
@@ -28,7 +29,7 @@ func (a *app) workersCommand() *cobra.Command {
 			if asJSON {
 				return a.printJSON(append([]queue.Worker{}, workers...))
 			}
-			lines := []string{"WORKER\tHOST\tSLOTS\tSTATE\tUP\tVERSION\tCODECS\tDOING\tFOR"}
+			lines := []string{"WORKER\tHOST\tSLOTS\tMEMORY\tSTATE\tUP\tVERSION\tCODECS\tDOING\tFOR"}
 			for _, w := range workers {
 				lines = append(lines, workerLines(w)...)
 			}
@@ -51,8 +52,8 @@ func workerLines(w queue.Worker) (lines []string) {
 		state = "busy"
 	}
 	codecs := strings.Join(slices.Sorted(maps.Keys(w.Encoders)), ",")
-	head := fmt.Sprintf("%s\t%s\t%d/%d\t%s\t%s\t%s\t%s", printable(w.ID), printable(w.Host), w.Busy, w.Slots,
-		state, span(w.At.Sub(w.Since)), printable(w.Version), printable(codecs))
+	head := fmt.Sprintf("%s\t%s\t%d/%d\t%s\t%s\t%s\t%s\t%s", printable(w.ID), printable(w.Host), w.Busy, w.Slots,
+		memoryOf(w), state, span(w.At.Sub(w.Since)), printable(w.Version), printable(codecs))
 	for _, d := range w.Doing {
 		lines = append(lines, fmt.Sprintf("%s\t%s\t%s", head, doingOf(d), span(w.At.Sub(d.Since))))
 		head = strings.Repeat("\t", strings.Count(head, "\t"))
@@ -61,6 +62,14 @@ func workerLines(w queue.Worker) (lines []string) {
 		lines = []string{head + "\t-\t"}
 	}
 	return lines
+}
+
+// memoryOf tells what the encodes that run may need, of what there is.
+func memoryOf(w queue.Worker) string {
+	if w.Memory == 0 {
+		return "-"
+	}
+	return progress.FormatBytes(w.MemoryUsed) + "/" + progress.FormatBytes(w.Memory)
 }
 
 // doingOf names a task as job, segment and frames.

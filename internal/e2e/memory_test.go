@@ -1,0 +1,117 @@
+package e2e_test
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/reweave/reweave/internal/e2e"
+	"github.com/reweave/reweave/internal/testenv"
+	"github.com/reweave/reweave/pkg/job"
+	"github.com/reweave/reweave/pkg/queue"
+)
+
+// memoryFilm is a film of eight tasks.
+func memoryFilm(t *testing.T) job.Spec {
+	t.Helper()
+	src := testenv.Media(t, "a.mkv", "-f", "lavfi", "-i", "testsrc2=s=160x120:r=25:d=4", "-c:v", "libx264", "-preset", "ultrafast", "-g", "12")
+	return job.Spec{Source: src, Audio: "none", ChunkMin: 0.4, ChunkMax: 0.6, Video: fast("libx264")}
+}
+
+// TestEncodesThatDoNotFitRunAlone gives a worker with four slots no memory worth the name:
+// its encodes run one after the other, and what they took is known from then on.
+func TestEncodesThatDoNotFitRunAlone(t *testing.T) {
+	t.Parallel()
+	c := e2e.Start(t, e2e.Fleet{Codecs: []string{"libx264"}, Slots: []int{4}, Memory: []int64{1 << 20}})
+	heard := make(chan *nats.Msg, 1000)
+	for _, subject := range []string{"try.>", "done.>"} {
+		if _, err := c.Bus.Conn().ChanSubscribe(subject, heard); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := c.Bus.Conn().Flush(); err != nil {
+		t.Fatal(err)
+	}
+	j, _ := c.Encode(t, memoryFilm(t))
+	running, begun := 0, 0
+	for done := 0; done < j.Chunks.Total; {
+		m := <-heard
+		if strings.HasPrefix(m.Subject, "done.") {
+			running, done = running-1, done+1
+			continue
+		}
+		var a queue.Attempt
+		if err := json.Unmarshal(m.Data, &a); err != nil {
+			t.Fatal(err)
+		}
+		if a.Kind == queue.AttemptStart {
+			running, begun = running+1, begun+1
+		}
+		if running > 1 {
+			t.Fatalf("%d encodes run at once", running)
+		}
+	}
+	if begun < 6 {
+		t.Errorf("%d encodes were seen", begun)
+	}
+	peaks := learned(t, c)
+	if len(peaks) != 1 || peaks[0].Guessed || peaks[0].Bytes < 10<<20 || peaks[0].Bytes > 1<<30 || peaks[0].Width != 160 {
+		t.Errorf("learned is %+v", peaks)
+	}
+}
+
+// learned returns what the fleet knows of memory.
+func learned(t *testing.T, c *e2e.Cluster) (peaks []queue.Peak) {
+	t.Helper()
+	js, err := jetstream.New(c.Bus.Conn())
+	if err != nil {
+		t.Fatal(err)
+	}
+	kv, err := js.KeyValue(t.Context(), "memory")
+	if err != nil {
+		t.Fatal(err)
+	}
+	keys, err := kv.Keys(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, k := range keys {
+		e, err := kv.Get(t.Context(), k)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var p queue.Peak
+		if err := json.Unmarshal(e.Value(), &p); err != nil {
+			t.Fatal(err)
+		}
+		peaks = append(peaks, p)
+	}
+	return peaks
+}
+
+// TestEncodesGoWhereTheyFit has a worker without room beside one with enough: what does not
+// fit the one is left to the other.
+func TestEncodesGoWhereTheyFit(t *testing.T) {
+	t.Parallel()
+	c := e2e.Start(t, e2e.Fleet{Codecs: []string{"libx264"}, Slots: []int{2, 1}, Memory: []int64{1 << 20, 4 << 30}})
+	heard := make(chan *nats.Msg, 1000)
+	if _, err := c.Bus.Conn().ChanSubscribe("done.>", heard); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Bus.Conn().Flush(); err != nil {
+		t.Fatal(err)
+	}
+	j, _ := c.Encode(t, memoryFilm(t))
+	for range j.Chunks.Total {
+		var d queue.Done
+		if err := json.Unmarshal((<-heard).Data, &d); err != nil {
+			t.Fatal(err)
+		}
+		if d.Worker != "worker1" {
+			t.Errorf("%s was encoded by %s", d.Task, d.Worker)
+		}
+	}
+}

@@ -154,9 +154,9 @@ func (c clapper) slack(container, audio string) (before, behind int) {
 	case audio == "libopus", c.audio == "libopus": // only Matroska tells of Opus's padding
 		return 312, 959
 	case container == "mkv" && c.cut != "":
-		// Matroska has no edit lists: what was hidden before the cut is heard, and the
-		// picture begins that much later. It is up to the 1.3 s that were cut off.
-		return 1.3 * 48000, 0
+		// Matroska has no edit lists: of what was hidden before the cut, the decoder's
+		// lead-in is heard, and the picture begins that much later.
+		return 2048, 0
 	case container == "mkv" && c.audio == "aac":
 		return 1024, 0 // and no way to hide AAC's priming
 	}

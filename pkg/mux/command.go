@@ -57,7 +57,12 @@ func Args(p *plan.Plan, container string, f Files, movieTimescale []string) []st
 	maps := []string{"-map", "0:v:0"}
 	inputs := 1
 	for i, file := range f.Audio {
-		args = append(args, input(p.Audio[i].Start-zero+f.Late[i], "-thread_queue_size", "1024", "-i", "file:"+file)...)
+		open := []string{"-thread_queue_size", "1024", "-i", "file:" + file}
+		at := p.Audio[i].Start - zero + f.Late[i]
+		if lead, cut := leadIn(p.Audio[i], container); cut {
+			open, at = append([]string{"-ss", strconv.FormatFloat(-lead, 'f', 6, 64)}, open...), at-lead
+		}
+		args = append(args, input(at, open...)...)
 		maps = append(maps, "-map", strconv.Itoa(inputs)+":a:0")
 		inputs++
 	}
@@ -81,6 +86,19 @@ func Args(p *plan.Plan, container string, f Files, movieTimescale []string) []st
 	args = append(args, tags(p, container, f)...)
 	args = append(args, format(p, container, movieTimescale)...)
 	return append(args, "-fflags", "+bitexact", "-y", "file:"+f.Out)
+}
+
+// leadIn returns how many seconds before its start a track's packets are taken. Matroska
+// has no edit lists, so that what one hides would be heard: all of it but the packets with
+// which a decoder gets going is left out.
+func leadIn(a plan.Audio, container string) (seconds float64, cut bool) {
+	switch {
+	case container != "mkv" || a.Codec != "copy" || a.Ext == ".mka" || a.Stream.Codec == "opus" || a.Stream.SampleRate == 0:
+		return 0, false
+	case a.Stream.Codec == "aac":
+		return 1024 / float64(a.Stream.SampleRate), true // and the packet in which that lies
+	}
+	return 0, true
 }
 
 // input opens an input shifted by seconds, to the microsecond.

@@ -29,11 +29,15 @@ type Tool struct {
 	// Version is the first line of `ffmpeg -version`, without the copyright.
 	Version string
 	// libraries are the lines of `ffmpeg -version` that name the libraries' versions.
-	libraries                     string
-	hasFPSMode, hasMovieTimescale bool
+	libraries string
+	// features waits for what this build of ffmpeg has.
+	features func() features
 	// tried remembers encoders by name: each is tried once in a process.
 	tried sync.Map
 }
+
+// features are options that came or went between versions.
+type features struct{ fpsMode, movieTimescale bool }
 
 // asked remembers the tools by the paths of their programs: a process asks each once.
 var asked sync.Map
@@ -80,35 +84,30 @@ func once[T any](known *sync.Map, key string, make func() (T, error)) (T, error)
 // options are that changed over time. A start of ffmpeg takes as long as a short job's
 // whole splitting, so that there are as few as can be, side by side.
 func (t *Tool) ask(ctx context.Context) error {
-	var version, help string
+	var version string
 	g, gctx := errgroup.WithContext(ctx)
 	g.Go(func() error { t.box, version = sandbox.Try(gctx, t.ffmpeg, "-version"); return nil })
 	g.Go(func() error { t.probeBox, _ = sandbox.Try(gctx, t.ffprobe, "-version"); return nil })
 	if err := g.Wait(); err != nil {
 		return err
 	}
-	g, gctx = errgroup.WithContext(ctx)
 	if version == "" { // it runs in no box; what is wrong with it is told here
-		g.Go(t.asks(gctx, &version, "-version"))
-	}
-	g.Go(t.asks(gctx, &help, "-h", "full"))
-	if err := g.Wait(); err != nil {
-		return err
+		var err error
+		if version, err = t.text(ctx, "-version"); err != nil {
+			return fmt.Errorf("ask ffmpeg for -version: %w", err)
+		}
 	}
 	t.Version, t.libraries = parseVersion(version)
-	t.hasFPSMode = strings.Contains(help, "\n-fps_mode")
-	t.hasMovieTimescale = strings.Contains(help, "\n  -movie_timescale")
-	return nil
-}
-
-// asks returns a call that asks ffmpeg a question.
-func (t *Tool) asks(ctx context.Context, answer *string, args ...string) func() error {
-	return func() (err error) {
-		if *answer, err = t.text(ctx, args...); err != nil {
-			return fmt.Errorf("ask ffmpeg for %s: %w", strings.Join(args, " "), err)
+	// Nobody needs these at once: others begin to try encoders meanwhile.
+	t.features = sync.OnceValue(func() features {
+		help, err := t.text(context.WithoutCancel(ctx), "-h", "full")
+		if err != nil { // it has just told its version: then it is too old for the question
+			return features{}
 		}
-		return nil
-	}
+		return features{strings.Contains(help, "\n-fps_mode"), strings.Contains(help, "\n  -movie_timescale")}
+	})
+	go t.features()
+	return nil
 }
 
 var copyright = regexp.MustCompile(` Copyright.*`)
@@ -123,7 +122,7 @@ func parseVersion(text string) (version, libraries string) {
 // Passthrough returns the option that hands frames on as they are, none doubled and
 // none dropped: -fps_mode since 5.1, -vsync before.
 func (t *Tool) Passthrough() []string {
-	if t.hasFPSMode {
+	if t.features().fpsMode {
 		return []string{"-fps_mode", "passthrough"}
 	}
 	return []string{"-vsync", "passthrough"}
@@ -132,7 +131,7 @@ func (t *Tool) Passthrough() []string {
 // MovieTimescale returns the option that makes edit lists of mp4 exact to 1/240000
 // second, where this build has it.
 func (t *Tool) MovieTimescale() []string {
-	if t.hasMovieTimescale {
+	if t.features().movieTimescale {
 		return []string{"-movie_timescale", "240000"}
 	}
 	return nil

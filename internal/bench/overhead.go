@@ -35,7 +35,7 @@ import (
 const (
 	// overheadSeconds of the source at the most are encoded, overheadRounds times in each way.
 	overheadSeconds = 30
-	overheadRounds  = 3
+	overheadRounds  = 5
 )
 
 // byHand is what the overhead is measured with: one set of segments, encoded by Reweave's
@@ -51,7 +51,7 @@ type byHand struct {
 // overhead measures what leases, records, digests and storing cost an undisturbed job. The
 // encoder service does all tasks of a job, from its first to its last; the peer is plain
 // ffmpeg on the same segments, as files: the same encoder command behind the same decoder
-// without its hashing, as many at once, and nothing else. The best of three rounds counts
+// without its hashing, as many at once, and nothing else. The best of five rounds counts
 // for each, as other work on the machine can only add.
 func (b *bench) overhead(ctx context.Context) error {
 	o := &byHand{dir: filepath.Join(b.dir, "overhead"), input: filepath.Join(b.dir, "overhead.mkv")}

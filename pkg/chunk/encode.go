@@ -54,21 +54,16 @@ type Encoder struct {
 func (e *Encoder) Encode(ctx context.Context, t queue.Task, segment, out string, progress func(frames int)) (Result, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	frames, w, err := os.Pipe()
-	if err != nil {
-		return Result{}, fmt.Errorf("open pipe: %w", err)
-	}
 	dec := e.Tool.Command(ctx, decodeArgs(t, segment, e.Tool.Passthrough())...)
 	dec.Reads(segment)
-	dec.GiveStdout(w)
 	enc := e.Tool.Command(ctx, encodeArgs(t, e.Threads, out, e.Tool.Passthrough())...)
 	enc.Writes(filepath.Dir(out))
-	enc.GiveStdin(frames)
+	err0 := ffmpeg.Connect(dec, enc)
 	hashes, err1 := dec.Pipe()
 	defer hashes.Close() //nolint:staticcheck // of no file is no harm
 	counts, err2 := enc.Pipe()
 	defer counts.Close() //nolint:staticcheck // as above
-	if err := errors.Join(err1, err2, dec.Start(), enc.Start()); err != nil {
+	if err := errors.Join(err0, err1, err2, dec.Start(), enc.Start()); err != nil {
 		cancel(err) // one of them may run
 		_, _ = dec.Wait(ctx), enc.Wait(ctx)
 		return Result{}, err
@@ -99,6 +94,7 @@ func (e *Encoder) Encode(ctx context.Context, t queue.Task, segment, out string,
 	if err := checkCount(t, got, made, dec, enc); err != nil {
 		return Result{}, err
 	}
+	var err error
 	r := Result{Pixels: pixels, CPUSeconds: dec.CPUSeconds() + enc.CPUSeconds(), PeakMemory: dec.PeakMemory() + enc.PeakMemory(), Command: enc.String()}
 	r.SHA256, r.Bytes, err = digest(out)
 	return r, err

@@ -77,6 +77,19 @@ func (c *Command) Dir(dir string) { c.cmd.Dir = dir }
 // GiveStdin gives the child a file as standard input and closes ours at Start.
 func (c *Command) GiveStdin(f *os.File) { c.cmd.Stdin = f; c.own = append(c.own, f) }
 
+// Connect gives one child's standard output to another as standard input. Frames pass
+// without this process between them.
+func Connect(from, to *Command) error {
+	r, w, err := os.Pipe()
+	if err != nil {
+		return fmt.Errorf("open pipe: %w", err)
+	}
+	widen(w)
+	from.GiveStdout(w)
+	to.GiveStdin(r)
+	return nil
+}
+
 // GiveStdout gives the child a file as standard output and closes ours at Start.
 func (c *Command) GiveStdout(f *os.File) { c.cmd.Stdout = f; c.own = append(c.own, f) }
 

@@ -23,8 +23,9 @@ type Pool[L Returner] struct {
 	// Lanes, where there are any, stand in place of Next: each has so many slots of its
 	// own, so that work of one kind never waits for another's.
 	Lanes []func(ctx context.Context) (L, error)
-	// Handle does one piece and settles its lease.
-	Handle func(ctx context.Context, lease L)
+	// Handle does one piece and settles its lease. It may call free, once, when the rest
+	// of it needs no slot: the next piece is then taken beside that rest.
+	Handle func(ctx context.Context, lease L, free func())
 	// Beside runs as long as work is done: watching for news, sweeping. Each ends when
 	// its context does.
 	Beside []func(ctx context.Context) error
@@ -56,8 +57,12 @@ func (p Pool[L]) Run(ctx context.Context, drain <-chan struct{}) error {
 	return g.Wait()
 }
 
-// loop takes one piece of work after another until pull ends.
+// loop takes one piece of work after another until pull ends. At the most one is in hand
+// beside the rest of the one before.
 func (p Pool[L]) loop(ctx, pull context.Context, next func(context.Context) (L, error)) error {
+	rest := make(chan struct{}) // closed when the piece before is done
+	close(rest)
+	defer func() { <-rest }()
 	for {
 		lease, err := next(pull)
 		switch {
@@ -68,7 +73,17 @@ func (p Pool[L]) loop(ctx, pull context.Context, next func(context.Context) (L, 
 		case err != nil:
 			return fmt.Errorf("take work: %w", err)
 		}
-		p.Handle(ctx, lease)
+		freed, ended := make(chan struct{}), make(chan struct{})
+		go func() {
+			defer close(ended)
+			p.Handle(ctx, lease, sync.OnceFunc(func() { close(freed) }))
+		}()
+		select {
+		case <-freed:
+		case <-ended:
+		}
+		<-rest
+		rest = ended
 	}
 }
 

@@ -41,7 +41,7 @@ func (d *desk) next(ctx context.Context) (piece, error) {
 }
 
 // handle takes a minute for each piece.
-func (d *desk) handle(context.Context, piece) {
+func (d *desk) handle(context.Context, piece, func()) {
 	n := d.busy.Add(1)
 	for most := d.most.Load(); n > most && !d.most.CompareAndSwap(most, n); most = d.most.Load() {
 	}
@@ -163,6 +163,40 @@ func TestPoolKeepsLanesApart(t *testing.T) {
 		close(drain)
 		if err := <-done; err != nil {
 			t.Error(err)
+		}
+	})
+}
+
+// Work that needs no slot any more goes on beside the next piece, and a drain waits for it.
+func TestPoolTakesTheNextBesideTheRest(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d, drain := newDesk(), make(chan struct{})
+		d.put(3)
+		var begun, ended atomic.Int64
+		handle := func(_ context.Context, _ piece, free func()) {
+			begun.Add(1)
+			pass(time.Minute)
+			free()
+			pass(90 * time.Second)
+			ended.Add(1)
+		}
+		done := make(chan error, 1)
+		go func() { done <- worker.Pool[piece]{Slots: 1, Next: d.next, Handle: handle}.Run(t.Context(), drain) }()
+		pass(time.Minute + time.Second)
+		if begun.Load() != 2 {
+			t.Errorf("%d pieces begun after a minute, want the second beside the first's rest", begun.Load())
+		}
+		pass(time.Minute) // the second is freed, and the first's rest not done
+		if begun.Load() != 2 || ended.Load() != 0 {
+			t.Errorf("%d pieces begun and %d ended after two minutes, want one rest at a time", begun.Load(), ended.Load())
+		}
+		pass(30 * time.Second)
+		if begun.Load() != 3 || ended.Load() != 1 {
+			t.Errorf("%d pieces begun and %d ended when the first's rest is done", begun.Load(), ended.Load())
+		}
+		close(drain)
+		if err := <-done; err != nil || ended.Load() != 3 {
+			t.Errorf("%d pieces ended behind the drain, %v", ended.Load(), err)
 		}
 	})
 }

@@ -75,7 +75,7 @@ func (h *hooks) run(ctx context.Context, drain <-chan struct{}) error {
 
 // handle tells the receiver of one event, and settles the lease. An event whose lease
 // can't be settled comes again, with the same id.
-func (h *hooks) handle(ctx context.Context, lease *natsq.Lease) {
+func (h *hooks) handle(ctx context.Context, lease *natsq.Lease, _ func()) {
 	var event struct {
 		ID   string  `json:"id"`
 		Data job.Job `json:"data"`

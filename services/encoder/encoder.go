@@ -13,6 +13,7 @@ import (
 	"os"
 	"runtime"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -100,10 +101,11 @@ func Run(ctx context.Context, cfg Config, env boot.Env) error {
 	return worker.Pool[*natsq.Lease]{
 		Slots: cfg.Slots,
 		Next:  func(ctx context.Context) (*natsq.Lease, error) { return env.Bus.NextTask(ctx, s.builds) },
-		Handle: func(ctx context.Context, lease *natsq.Lease) {
+		Handle: func(ctx context.Context, lease *natsq.Lease, free func()) {
 			s.busy.Add(1)
-			defer s.busy.Add(-1)
-			s.handle(ctx, lease)
+			idle := sync.OnceFunc(func() { s.busy.Add(-1); free() })
+			defer idle()
+			s.handle(ctx, lease, idle)
 		},
 		Beside: []func(context.Context) error{
 			func(ctx context.Context) error { return env.Bus.WatchCancel(ctx, s.jobs.Cancel) },

@@ -31,8 +31,9 @@ const (
 	maxDeaths   = 10
 )
 
-// handle works on one task and settles its lease.
-func (s *service) handle(ctx context.Context, lease *natsq.Lease) {
+// handle works on one task and settles its lease. It calls free when it needs no core
+// any more: storing a chunk and telling of it goes on beside the next encode.
+func (s *service) handle(ctx context.Context, lease *natsq.Lease, free func()) {
 	t := lease.Task()
 	log := s.env.Log.With(zap.String("job", t.Job), zap.String("task", string(t.ID)))
 	tctx, done := s.jobs.Begin(ctx, t.Job)
@@ -42,7 +43,7 @@ func (s *service) handle(ctx context.Context, lease *natsq.Lease) {
 	beat.Store(time.Now().UnixNano())
 	alive := func() bool { return time.Since(time.Unix(0, beat.Load())) < s.cfg.Stall }
 	stop := worker.Keep(tctx, lease, s.env.Bus.AckWait(), alive)
-	err := s.work(tctx, t, func() { beat.Store(time.Now().UnixNano()) })
+	err := s.work(tctx, t, func() { beat.Store(time.Now().UnixNano()) }, free)
 	stop()
 	settle := context.WithoutCancel(ctx)
 	switch {
@@ -96,7 +97,7 @@ func (s *service) rest(ctx context.Context, d time.Duration) {
 }
 
 // work brings a task to its done record, whatever of it is done already.
-func (s *service) work(ctx context.Context, t queue.Task, beat func()) error {
+func (s *service) work(ctx context.Context, t queue.Task, beat, free func()) error {
 	j, err := s.env.Bus.Job(ctx, t.Job)
 	if err != nil {
 		return err
@@ -115,7 +116,7 @@ func (s *service) work(ctx context.Context, t queue.Task, beat func()) error {
 				return err
 			}
 		}
-		d, err := s.make(ctx, t, beat)
+		d, err := s.make(ctx, t, beat, free)
 		if err != nil {
 			return err
 		}
@@ -132,7 +133,7 @@ func (s *service) work(ctx context.Context, t queue.Task, beat func()) error {
 }
 
 // make returns the record of the task's chunk, which it finds in the store or encodes.
-func (s *service) make(ctx context.Context, t queue.Task, beat func()) (queue.Done, error) {
+func (s *service) make(ctx context.Context, t queue.Task, beat, free func()) (queue.Done, error) {
 	if d, found, err := s.find(ctx, t); err != nil || found {
 		return d, err
 	}
@@ -167,6 +168,7 @@ func (s *service) make(ctx context.Context, t queue.Task, beat func()) (queue.Do
 	if err != nil {
 		return queue.Done{}, s.hungry(ctx, t, err)
 	}
+	free()
 	s.learn(ctx, t, r.PeakMemory, false)
 	faultpoint.Hit("encoder.before-put-chunk")
 	if err := s.keep(ctx, t, r, out); err != nil {

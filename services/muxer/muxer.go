@@ -78,7 +78,7 @@ func Run(ctx context.Context, cfg Config, env boot.Env) error {
 	return worker.Pool[*natsq.Lease]{
 		Slots: cfg.Jobs,
 		Lanes: natsq.EachClass(env.Bus.NextMux),
-		Handle: func(ctx context.Context, lease *natsq.Lease) {
+		Handle: func(ctx context.Context, lease *natsq.Lease, _ func()) {
 			start := time.Now()
 			if h.Handle(ctx, lease, s.make) {
 				s.seconds.Observe(time.Since(start).Seconds())

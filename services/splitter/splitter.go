@@ -84,7 +84,7 @@ func Run(ctx context.Context, cfg Config, env boot.Env) error {
 		Slots: cfg.Jobs,
 		// A long source is read for a long time, which no urgent one waits for.
 		Lanes: natsq.EachClass(env.Bus.NextSplit),
-		Handle: func(ctx context.Context, lease *natsq.Lease) {
+		Handle: func(ctx context.Context, lease *natsq.Lease, _ func()) {
 			start := time.Now()
 			if h.Handle(ctx, lease, func(ctx context.Context, id string) error { return s.split(ctx, id, lease.Delivered() > 1) }) {
 				s.seconds.Observe(time.Since(start).Seconds())

@@ -2,6 +2,9 @@ package e2e
 
 import (
 	"math/big"
+	"os/exec"
+	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/reweave/reweave/internal/testenv"
@@ -83,4 +86,28 @@ func Distinct(t testing.TB, frames []testenv.Frame) {
 		}
 		seen[f.Hash] = i
 	}
+}
+
+// FarFrames returns the numbers of the frames of which the PSNR between the two films, over
+// all planes, is below least, in dB. They are compared in order, whatever their times.
+func FarFrames(t testing.TB, a, b string, least float64) (far []int) {
+	t.Helper()
+	out, err := exec.CommandContext(t.Context(), "ffmpeg", "-v", "error", "-nostdin", "-i", a, "-i", b, "-filter_complex",
+		"[0:v]settb=1/1000,setpts=N[a];[1:v]settb=1/1000,setpts=N[b];[a][b]psnr=stats_file=-", "-fps_mode", "passthrough", "-enc_time_base", "1:1000", "-f", "null", "-").CombinedOutput()
+	if err != nil {
+		t.Fatalf("compare %s and %s: %v: %s", a, b, err, out)
+	}
+	n := 0
+	for line := range strings.Lines(string(out)) {
+		_, rest, ok := strings.Cut(line, "psnr_avg:")
+		if !ok {
+			t.Fatalf("compare %s and %s: %s", a, b, line)
+		}
+		text, _, _ := strings.Cut(rest, " ")
+		if v, err := strconv.ParseFloat(text, 64); err != nil || v < least {
+			far = append(far, n)
+		}
+		n++
+	}
+	return far
 }

@@ -81,20 +81,29 @@ func TestRGBBecomesBT709(t *testing.T) {
 	}
 }
 
-// A segment that begins in the middle of a GOP decodes to fewer frames than it has packets.
-func TestDecodable(t *testing.T) {
+// A segment that begins in the middle of a GOP decodes to fewer frames than it has packets,
+// and its frames' digest is what an encode of it tells.
+func TestFrames(t *testing.T) {
 	mediatest.NoLeaks(t)
 	p := cut(t, openGOP(t))[1]
-	got, err := chunk.Decodable(t.Context(), tool(t), p.path)
-	if err != nil || !slices.IsSorted(got) {
+	got, err := chunk.Frames(t.Context(), tool(t), p.path)
+	if err != nil || !slices.IsSortedFunc(got, func(a, b chunk.Frame) int { return a.Rank - b.Rank }) {
 		t.Fatal(got, err)
 	}
-	for rank := p.First; rank < p.First+len(p.PTS); rank++ {
-		if !slices.Contains(got, rank) {
-			t.Errorf("rank %d is not decodable, but owned", rank)
+	var owned []string
+	for _, f := range got {
+		if f.Rank >= p.First && f.Rank < p.First+len(p.PTS) {
+			owned = append(owned, f.Hash)
 		}
 	}
-	if _, err := chunk.Decodable(t.Context(), tool(t), p.path+".not"); err == nil {
+	if len(owned) != len(p.PTS) {
+		t.Errorf("%d of %d owned frames are decodable", len(owned), len(p.PTS))
+	}
+	r, err := (&chunk.Encoder{Tool: tool(t), Threads: 1}).Encode(t.Context(), p.task, p.path, filepath.Join(t.TempDir(), "chunk.mp4"), func(int) {})
+	if err != nil || r.Pixels != chunk.Pixels(owned) {
+		t.Errorf("an encode tells the pixels %s, its frames' are %s, %v", r.Pixels, chunk.Pixels(owned), err)
+	}
+	if _, err := chunk.Frames(t.Context(), tool(t), p.path+".not"); err == nil {
 		t.Error("a segment that is not there is decodable")
 	}
 }

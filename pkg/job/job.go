@@ -7,11 +7,9 @@
 package job
 
 import (
-	"fmt"
 	"time"
 
 	"github.com/reweave/reweave/pkg/fault"
-	"github.com/reweave/reweave/pkg/media"
 	"github.com/reweave/reweave/pkg/recipe"
 )
 
@@ -68,6 +66,8 @@ type Spec struct {
 	// Builds pins encoders to builds of theirs, by encoder: those that a deliverable was
 	// made with which the new one is to share chunks with.
 	Builds map[string]string `json:"builds,omitempty" doc:"encoder builds to use, by encoder, as a manifest tells them (default: what the workers have)"`
+	// Same finds what is the same as in another deliverable, below the packets.
+	Same *Same `json:"same,omitempty" doc:"look for frames that are the same as a deliverable's though their packets are not"`
 	// Like says what the source must be to share chunks with another deliverable's.
 	Like *Like `json:"like,omitempty" doc:"what the pictures must be, as the plan in a manifest tells them; anything else is refused"`
 	// Class is the priority class.
@@ -78,48 +78,7 @@ type Spec struct {
 
 // WithoutSource returns the part of s that says what kind of deliverable is made.
 func (s Spec) WithoutSource() Spec {
-	s.Source, s.Name, s.Class, s.Webhook, s.Edits, s.Builds, s.Like = "", "", "", nil, nil, nil, nil
-	return s
-}
-
-// Like is the shape of a film: the pictures as they are encoded, and their nominal rate.
-type Like struct {
-	Picture media.Picture  `json:"picture"`
-	Rate    media.Rational `json:"rate"`
-}
-
-// Differs names the first thing in which other is not like l, such as "its size is
-// 320×180, not 640×360"; "" when there is none.
-func (l Like) Differs(other Like) string {
-	a, b := l.Picture, other.Picture
-	for _, p := range []struct {
-		what      string
-		want, got string
-	}{
-		{"size", fmt.Sprintf("%d×%d", a.Width, a.Height), fmt.Sprintf("%d×%d", b.Width, b.Height)},
-		{"frame rate", l.Rate.String(), other.Rate.String()},
-		{"pixel format", a.PixFmt, b.PixFmt},
-		{"sample aspect ratio", a.SAR.String(), b.SAR.String()},
-		{"colour range", a.Range, b.Range},
-		{"colour primaries", a.Primaries, b.Primaries},
-		{"transfer function", a.Transfer, b.Transfer},
-		{"colour matrix", a.Matrix, b.Matrix},
-		{"chroma location", a.ChromaLoc, b.ChromaLoc},
-		{"field order", a.FieldOrder, b.FieldOrder},
-		{"mastering display", a.Mastering, b.Mastering},
-		{"light level", a.Light, b.Light},
-	} {
-		if p.want != p.got {
-			return fmt.Sprintf("its %s is %s, not %s", p.what, told(p.got), told(p.want))
-		}
-	}
-	return ""
-}
-
-func told(s string) string {
-	if s == "" {
-		return "not told"
-	}
+	s.Source, s.Name, s.Class, s.Webhook, s.Edits, s.Builds, s.Like, s.Same = "", "", "", nil, nil, nil, nil, nil
 	return s
 }
 

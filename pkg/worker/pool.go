@@ -69,7 +69,7 @@ func (p Pool[L]) loop(ctx, pull context.Context, next func(context.Context) (L, 
 		case err == nil && pull.Err() != nil:
 			return lease.Return(context.WithoutCancel(ctx), 0)
 		case pull.Err() != nil:
-			return nil //nolint:nilerr // it drains
+			return nil
 		case err != nil:
 			return fmt.Errorf("take work: %w", err)
 		}

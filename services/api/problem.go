@@ -111,6 +111,9 @@ func (s *Server) problemOf(ctx context.Context, operation string, err error) hum
 	if errors.Is(err, context.DeadlineExceeded) {
 		return newError(http.StatusServiceUnavailable, "no answer in time")
 	}
+	if natsq.Passing(err) { // a client that tries again will be served
+		return newError(http.StatusServiceUnavailable, "the queue does not answer")
+	}
 	if p.Slug() == "internal" {
 		return newError(p.Status, "")
 	}

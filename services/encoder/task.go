@@ -287,16 +287,3 @@ func (s *service) report(t queue.Task, frames int) {
 	})
 	s.doing.frames(t, frames)
 }
-
-// place names a task as a user knows it: by its frames.
-func place(t queue.Task) string {
-	if t.ID.IsAudio() {
-		return fmt.Sprintf("audio track %d", t.ID.Index())
-	}
-	rate := t.Recipe.Rate.Float()
-	at := ""
-	if rate > 0 {
-		at = fmt.Sprintf(", near %s", time.Duration(float64(t.Start)/rate*float64(time.Second)).Round(time.Millisecond))
-	}
-	return fmt.Sprintf("segment %d (frames %d to %d%s)", t.ID.Index(), t.Start, t.Start+t.Frames-1, at)
-}

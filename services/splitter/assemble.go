@@ -12,8 +12,20 @@ import (
 )
 
 // assemble hands on the film: the source's frames, with the edits' in place of those that
-// they replace.
-func (w *work) assemble(ctx context.Context, main *reel) error {
+// they replace, and whole chunks for the stretches that are the same as another film's.
+func (w *work) assemble(ctx context.Context, main *reel, same []stretch) error {
+	for _, s := range same {
+		if err := w.pass(ctx, main, s.at, 0); err != nil {
+			return err
+		}
+		times, err := w.skip(ctx, main, s.at+s.chunk.Frames)
+		if err != nil {
+			return err
+		}
+		if err := w.queue.take(ctx, s, times); err != nil {
+			return err
+		}
+	}
 	shift := int64(0) // by which an edit of another length moved what is behind it
 	for i, e := range w.job.Spec.Edits {
 		if err := w.pass(ctx, main, e.From, shift); err != nil {
@@ -90,7 +102,7 @@ func (w *work) insert(ctx context.Context, i int, replaced []int64, shift int64,
 	if err != nil {
 		return 0, err
 	}
-	picture := info.Video.Picture
+	picture := likeOf(w.plan.Recipe).Adopt(info.Video.Picture)
 	if picture.PixFmt == w.info.Video.Picture.PixFmt { // converted as the source's is
 		picture.PixFmt = w.plan.Recipe.Picture.PixFmt
 	}

@@ -3,6 +3,7 @@ package splitter
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"maps"
 	"time"
 
@@ -99,6 +100,10 @@ func begin(j *job.Job, window int) error {
 
 // cut reads the source to its end, handing each segment on as soon as it is known.
 func (w *work) cut(ctx context.Context) error {
+	same, err := w.same(ctx)
+	if err != nil {
+		return fmt.Errorf("look for what is the same: %w", err)
+	}
 	main, err := w.openReel(ctx, w.src, w.info, w.tracks.extracts)
 	if err != nil {
 		return err
@@ -107,7 +112,7 @@ func (w *work) cut(ctx context.Context) error {
 	w.plan.TimeBase = main.demux.TimeBase()
 	g, gctx := errgroup.WithContext(ctx)
 	w.queue = newPlacer(w, g)
-	g.Go(func() error { return w.assemble(gctx, main) })
+	g.Go(func() error { return w.assemble(gctx, main, same) })
 	return g.Wait()
 }
 

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/reweave/reweave/pkg/chunk"
+	"github.com/reweave/reweave/pkg/fault"
 	"github.com/reweave/reweave/pkg/faultpoint"
 	"github.com/reweave/reweave/pkg/plan"
 	"github.com/reweave/reweave/pkg/queue"
@@ -69,6 +70,22 @@ func (p *placer) add(ctx context.Context, r *reel, s split.Segment, times []int6
 	return nil
 }
 
+// take takes a stretch of the film, whose frames are shown at times, that has its chunk.
+func (p *placer) take(ctx context.Context, s stretch, times []int64) error {
+	p.mu.Lock()
+	i, start := len(p.placed), p.frames
+	seg := s.chunk.segment
+	seg.Times = plan.NewTimes(times)
+	p.placed = append(p.placed, seg)
+	p.frames += len(times)
+	p.reused++
+	p.mu.Unlock()
+	if _, err := p.w.offer(ctx, p.task(i, start, seg), nil); err != nil {
+		return fmt.Errorf("take over chunk %d: %w", i, err)
+	}
+	return nil
+}
+
 // drain waits until all segments so far are handled.
 func (p *placer) drain(ctx context.Context) error {
 	for range handlers {
@@ -102,20 +119,17 @@ func (p *placer) place(ctx context.Context, i, start int, r *reel, s split.Segme
 	if err != nil {
 		return fmt.Errorf("digest segment %d: %w", i, err)
 	}
-	key := chunk.Key(digest, s.First, len(s.PTS), p.w.plan.Recipe)
-	t := queue.Task{
-		Job: p.w.job.ID, ID: queue.Video(i), Class: p.w.job.Spec.Class, Window: p.w.window,
-		Tenant: p.w.job.Tenant, Slots: p.w.job.Slots,
-		Source: store.SegmentKey(p.w.job.ID, digest), SHA256: digest, Bytes: file.Size(),
-		First: s.First, Frames: len(s.PTS), Start: start, Recipe: p.w.plan.Recipe, Key: key,
+	seg := plan.Segment{
+		Digest: digest, First: s.First, Bytes: file.Size(), Times: plan.NewTimes(times),
+		Key: chunk.Key(digest, s.First, len(s.PTS), p.w.plan.Recipe),
 	}
-	waits, err := p.w.offer(ctx, t, file.Open())
+	waits, err := p.w.offer(ctx, p.task(i, start, seg), file.Open())
 	if err != nil {
 		return fmt.Errorf("store segment %d: %w", i, err)
 	}
 	p.w.segments.Inc()
 	p.mu.Lock()
-	p.placed[i] = plan.Segment{Digest: digest, First: s.First, Bytes: file.Size(), Times: plan.NewTimes(times), Key: key}
+	p.placed[i] = seg
 	delete(p.holding, i)
 	if waits {
 		p.waiting[i] = file.Size()
@@ -124,6 +138,16 @@ func (p *placer) place(ctx context.Context, i, start int, r *reel, s split.Segme
 	}
 	p.mu.Unlock()
 	return p.pause(ctx)
+}
+
+// task is the task of segment number i, whose first frame is number start.
+func (p *placer) task(i, start int, s plan.Segment) queue.Task {
+	j := p.w.job
+	return queue.Task{
+		Job: j.ID, ID: queue.Video(i), Class: j.Spec.Class, Window: p.w.window, Tenant: j.Tenant, Slots: j.Slots,
+		Source: store.SegmentKey(j.ID, s.Digest), SHA256: s.Digest, Bytes: s.Bytes,
+		First: s.First, Frames: s.Times.Len(), Start: start, Recipe: p.w.plan.Recipe, Key: s.Key,
+	}
 }
 
 // pause waits while more than the allowed bytes of segments wait for encoders, so that
@@ -172,7 +196,8 @@ func (p *placer) reusedCount() int         { return p.reused }
 // offer makes a task known. Where its chunk is in the store already, the task is done
 // by that; else its source is stored and the task enters the queue, at once when it is
 // among the first of its job, else when the one that is a window ahead of it is done.
-// It reports whether the task waits for an encoder.
+// It reports whether the task waits for an encoder. Without a source only the chunk is of
+// use, which may have been evicted since it was seen.
 func (w *work) offer(ctx context.Context, t queue.Task, source io.ReadSeeker) (waits bool, err error) {
 	bus, st := w.env.Bus, w.env.Store
 	if w.again {
@@ -190,6 +215,9 @@ func (w *work) offer(ctx context.Context, t queue.Task, source io.ReadSeeker) (w
 		return false, errors.Join(err, bus.PutTask(ctx, t), w.follow(ctx, t))
 	case err != nil && !errors.Is(err, store.ErrNotFound):
 		return false, err
+	}
+	if source == nil {
+		return false, &fault.Error{Class: fault.Retry, Type: "lost-chunk", Where: t.Key, Title: "the chunk was evicted while the job was split"}
 	}
 	faultpoint.Hit("splitter.before-put-segment")
 	if err := st.Put(ctx, t.Source, source, t.Bytes, nil); err != nil {

@@ -27,6 +27,9 @@ func (w *work) prepare(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	if w.job.Spec.Like != nil {
+		w.info.Video.Picture = w.job.Spec.Like.Adopt(w.info.Video.Picture)
+	}
 	codec := w.job.Spec.Video.Codec
 	if w.info.Video.Picture.Interlaced() && codec != "libx264" {
 		return fault.Userf("interlaced", w.src.Input.Name, "the source is interlaced and "+codec+" codes whole frames only here",

@@ -30,12 +30,12 @@ func (r *reel) trim(ctx context.Context, s split.Segment) (split.Segment, error)
 		return s, fmt.Errorf("look at the beginning: %w", err)
 	}
 	defer os.Remove(path)
-	shown, err := chunk.Decodable(ctx, r.w.tool, path)
+	shown, err := chunk.Frames(ctx, r.w.tool, path)
 	if err != nil {
 		return s, fmt.Errorf("look at the beginning: %w", err)
 	}
 	lost := 0
-	for lost < len(s.PTS) && !slices.Contains(shown, s.First+lost) {
+	for lost < len(s.PTS) && !slices.ContainsFunc(shown, func(f chunk.Frame) bool { return f.Rank == s.First+lost }) {
 		lost++
 	}
 	if lost == len(s.PTS) {

@@ -28,6 +28,7 @@ type patchFlags struct {
 	ranges          []string
 	aligned, ripple bool
 	rebuild         bool
+	sameFlags
 }
 
 func (a *app) patchCommand() *cobra.Command {
@@ -37,7 +38,10 @@ func (a *app) patchCommand() *cobra.Command {
 		Short: "Make a deliverable from a changed source, encoding only what changed",
 		Long: `Makes of NEW what BASE is: the same settings, the same encoder, and every chunk of BASE
 that is still the same. BASE is a deliverable that was made here, or the id of a job. What
-changed is found by itself; OUT equals, byte for byte, what encoding NEW from scratch gives.
+changed is found by itself, by the packets of NEW. Where none of them are those of BASE's
+source, frames that decode to the same pixels are the same: a remux, or a lossless export.
+With --same eye, so are frames that come as near to BASE's as --tolerance says. Where packets
+are compared, OUT equals, byte for byte, what encoding NEW from scratch gives.
 
 With --range, NEW is the source that BASE was made from, and the frames from A up to, but
 not including, B are replaced by those of FIX. A and B are timecodes from 00:00:00:00
@@ -59,6 +63,7 @@ the proof; reweave verify repeats it. BASE is only read.`,
 	f.BoolVar(&o.aligned, "aligned", false, "each FIX holds the whole film, not the range alone")
 	f.BoolVar(&o.ripple, "ripple", false, "each FIX may have another length than its range, and what is behind moves")
 	f.BoolVar(&o.rebuild, "rebuild", false, "encode with the encoder that there is, and so every chunk, when BASE's is gone")
+	o.sameFlags.register(f)
 	o.registerPlace(c, a.server)
 	return c
 }
@@ -73,6 +78,7 @@ type patching struct {
 	remove     func() // drops a base that was fetched
 	manifest   *plan.Manifest
 	report     *patch.Report
+	depth      string // at which frames are the same
 }
 
 func (a *app) patch(ctx context.Context, c *cobra.Command, base string, o *patchFlags) error {
@@ -134,11 +140,31 @@ func (p *patching) like(ctx context.Context, cl *client.Client) error {
 		return fault.Userf("other-container", p.target.Path, fmt.Sprintf("BASE is %s, not %s", p.manifest.Container, p.target.Container),
 			"end OUT in ."+p.manifest.Container)
 	}
+	if spec.Same, err = p.find(); err != nil {
+		return err
+	}
 	if spec.Edits, err = p.edits(ctx, cl, p.fixes, spec.Like.Rate, p.aligned, p.ripple); err != nil {
 		return err
 	}
 	p.spec = spec
 	return nil
+}
+
+// find says what the job is to find of BASE by itself.
+func (p *patching) find() (*job.Same, error) {
+	byHand := ""
+	switch {
+	case len(p.fixes) > 0:
+		byHand = "--range says what changed"
+	case p.input.pipe != nil:
+		byHand = "NEW is a pipe, which can't be read twice"
+	}
+	s, err := p.sameFlags.spec(p.manifest.SHA256, byHand)
+	p.depth = packets
+	if s != nil {
+		p.depth = string(s.Depth)
+	}
+	return s, err
 }
 
 // read fetches BASE's manifest, by the file's digest or the job's id.
@@ -181,7 +207,7 @@ func (p *patching) made(ctx context.Context, cl *client.Client) error {
 	if p.report, err = patch.Prove(ctx, tool, p.file, p.target.Path); err != nil {
 		return err
 	}
-	p.report.Base.Name, p.report.Output.Name, p.report.Same = p.name, filepath.Base(p.target.Path), "packets"
+	p.report.Base.Name, p.report.Output.Name, p.report.Same = p.name, filepath.Base(p.target.Path), p.depth
 	p.report.Name(p.manifest)
 	if err := writeReport(p.report, p.target.Path+reportSuffix); err != nil {
 		return err

@@ -1,0 +1,150 @@
+package splitter
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/reweave/reweave/pkg/chunk"
+	"github.com/reweave/reweave/pkg/fault"
+	"github.com/reweave/reweave/pkg/job"
+	"github.com/reweave/reweave/pkg/plan"
+	"github.com/reweave/reweave/pkg/store"
+)
+
+// stretch is a stretch of the film that is the same as what a chunk of another deliverable
+// was made from: that chunk is taken for it.
+type stretch struct {
+	at    int // the film's frame at which it begins
+	chunk baseChunk
+}
+
+// baseChunk is a chunk of the deliverable that a job is compared with.
+type baseChunk struct {
+	plan.ManifestChunk
+	segment plan.Segment
+}
+
+// same finds the stretches of the source that are the same as the job's base in pixels, and
+// not in packets: those are found without looking. The source is read for it once more,
+// and decoded where no segment of the base has its packets.
+func (w *work) same(ctx context.Context) ([]stretch, error) {
+	if w.job.Spec.Same == nil {
+		return nil, nil
+	}
+	base, err := w.base(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if string(base.Plan.Recipe.Canonical()) != string(w.plan.Recipe.Canonical()) {
+		w.plan.Notes = append(w.plan.Notes, "nothing is taken over by its pixels: the deliverable was made with other settings or another encoder")
+		return nil, nil
+	}
+	l := w.newLook(base)
+	l.marks = func(ctx context.Context, segment string) ([]chunk.Frame, error) {
+		return chunk.Frames(ctx, w.tool, segment)
+	}
+	if w.job.Spec.Same.Depth == job.Eye {
+		l.marks = func(ctx context.Context, segment string) ([]chunk.Frame, error) {
+			return chunk.Thumbs(ctx, w.tool, segment)
+		}
+	}
+	if err := l.run(ctx); err != nil {
+		return nil, err
+	}
+	if l.byPackets() {
+		return nil, nil
+	}
+	var lost []baseChunk // those of which the source doesn't have the packets
+	for i, c := range base.Chunks {
+		if !l.met[c.Key] {
+			lost = append(lost, baseChunk{c, base.Plan.Segments[i]})
+		}
+	}
+	if w.job.Spec.Same.Depth == job.Eye {
+		found, err := l.near(ctx, lost)
+		if err != nil {
+			return nil, err
+		}
+		return w.stored(ctx, found)
+	}
+	var found []stretch
+	chunks := byPixels(lost)
+	for _, g := range l.joined() {
+		found = append(found, find(g, chunks)...)
+	}
+	return w.stored(ctx, found)
+}
+
+// byPixels names chunks by the digest of their source's pixels.
+func byPixels(all []baseChunk) map[string]baseChunk {
+	m := make(map[string]baseChunk, len(all))
+	for _, c := range all {
+		if c.Pixels != "" {
+			m[c.Pixels] = c
+		}
+	}
+	return m
+}
+
+// stored leaves out the stretches whose chunk was evicted: they are encoded.
+func (w *work) stored(ctx context.Context, all []stretch) (kept []stretch, err error) {
+	for _, s := range all {
+		info, err := w.env.Store.Stat(ctx, store.ChunkKey(s.chunk.Key))
+		switch {
+		case err == nil && info.Meta["sha256"] == s.chunk.SHA256:
+			kept = append(kept, s)
+		case err != nil && !errors.Is(err, store.ErrNotFound):
+			return nil, err
+		}
+	}
+	if len(kept) > 0 {
+		w.plan.Notes = append(w.plan.Notes, fmt.Sprintf("%d chunks were taken over though the source has other packets there", len(kept)))
+	}
+	return kept, nil
+}
+
+// base reads the manifest of the deliverable to compare with.
+func (w *work) base(ctx context.Context) (*plan.Manifest, error) {
+	sum := w.job.Spec.Same.Base
+	key := store.ManifestKey(w.job.Tenant, sum)
+	info, err := w.env.Store.Stat(ctx, key)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, fault.Userf("no-such-deliverable", "same.base", "no deliverable with the digest "+sum+" was made here",
+			"encode its source here first")
+	} else if err != nil {
+		return nil, err
+	}
+	b, err := store.Read(ctx, w.env.Store, key, info.Meta["sha256"])
+	if err != nil {
+		return nil, err
+	}
+	return plan.DecodeManifest(b)
+}
+
+// find returns where the chunks lie in a stretch of frames. Wherever one lies, its longest
+// is taken; each frame belongs to one at the most.
+func find(g gap, chunks map[string]baseChunk) (found []stretch) {
+	var lengths []int
+	for _, c := range chunks {
+		lengths = append(lengths, c.Frames)
+	}
+	slices.Sort(lengths)
+	lengths = slices.Compact(lengths)
+	for at := 0; at < len(g.marks); {
+		best, ok := baseChunk{}, false
+		for i, sum := range chunk.Prefixes(g.marks[at:], lengths) {
+			if c, here := chunks[sum]; here && c.Frames == lengths[i] {
+				best, ok = c, true
+			}
+		}
+		if !ok {
+			at++
+			continue
+		}
+		found = append(found, stretch{g.first + at, best})
+		at += best.Frames
+	}
+	return found
+}

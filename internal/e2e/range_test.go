@@ -86,7 +86,7 @@ func TestMistakesInRangesAreTold(t *testing.T) {
 		"too short":          {"it has 20 frames, and is to replace 40", []string{"--range", "100f-140f=" + short}},
 		"too long":           {"it has more than the 10 frames", []string{"--range", "100f-110f=" + short}},
 		"another size":       {"its size is 80×60, not 160×120", []string{"--range", "100f-120f=" + small}},
-		"ripple with audio":  {"the audio can't follow", []string{"--ripple", "--range", "100f-120f=" + short}},
+		"ripple with audio":  {"the sound doesn't follow", []string{"--ripple", "--range", "100f-120f=" + short}},
 		"ripple of nothing":  {"there is none", []string{"--ripple"}},
 		"both":               {"has the film's length", []string{"--ripple", "--aligned", "--range", "100f-120f=" + film}},
 	} {

@@ -43,7 +43,7 @@ func (s Spec) checkEdits(is *Issues, also []SourceKind) {
 			bad("standard input can't be a part of a film", "write it into a file first")
 		}
 	}
-	if ripples && s.Audio != "none" {
-		is.add("ripple-with-audio", "audio", "the audio can't follow an edit that changes the film's length", "use audio none, or give a whole new source")
+	if ripples && s.Audio != "none" && (s.Sound == nil || !s.Sound.Edits) {
+		is.add("ripple-with-audio", "audio", "the sound doesn't follow an edit that changes the film's length", "let the edits bring theirs (sound.edits), use audio none, or give a whole new source")
 	}
 }

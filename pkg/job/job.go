@@ -63,6 +63,8 @@ type Spec struct {
 	ChunkMax float64 `json:"chunk_max,omitempty" minimum:"0" doc:"longest chunk in seconds, where the source has a keyframe to cut at (default 6)"`
 	// Edits replace frames of the source by those of others, in order.
 	Edits []Edit `json:"edits,omitempty" doc:"frames of the source to replace by those of other sources, in order"`
+	// Sound says whose sound the film has, where it is not the source's alone.
+	Sound *Sound `json:"sound,omitempty" doc:"whose sound the film has (default: the source's)"`
 	// Builds pins encoders to builds of theirs, by encoder: those that a deliverable was
 	// made with which the new one is to share chunks with.
 	Builds map[string]string `json:"builds,omitempty" doc:"encoder builds to use, by encoder, as a manifest tells them (default: what the workers have)"`
@@ -78,7 +80,7 @@ type Spec struct {
 
 // WithoutSource returns the part of s that says what kind of deliverable is made.
 func (s Spec) WithoutSource() Spec {
-	s.Source, s.Name, s.Class, s.Webhook, s.Edits, s.Builds, s.Like, s.Same = "", "", "", nil, nil, nil, nil, nil
+	s.Source, s.Name, s.Class, s.Webhook, s.Edits, s.Sound, s.Builds, s.Like, s.Same = "", "", "", nil, nil, nil, nil, nil, nil
 	return s
 }
 

@@ -110,16 +110,31 @@ func (w *work) insert(ctx context.Context, i int, replaced []int64, shift int64,
 		return 0, fault.Userf("other-picture", src.Input.Name, "it can't replace frames of "+w.src.Input.Name+": "+differs,
 			"export it with the settings of the film")
 	}
-	fix, err := w.openReel(ctx, src, info, nil)
+	tracks, err := w.spliceTracks(i, info)
+	if err != nil {
+		return 0, err
+	}
+	fix, err := w.openReel(ctx, src, info, tracks)
 	if err != nil {
 		return 0, err
 	}
 	defer fix.close()
-	return w.fill(ctx, e, fix, replaced, shift, main)
+	f, err := w.fill(ctx, e, fix, replaced, shift, main)
+	if err != nil {
+		return 0, err
+	}
+	return f.shift, w.splice(ctx, i, fix, f, tracks, replaced, main)
+}
+
+// filled tells of an edit that is in its place: how many frames it has, when the first of
+// them is shown in the edit's own ticks, and by how much what is behind is moved.
+type filled struct {
+	n         int
+	at, shift int64
 }
 
 // fill hands on the frames of an edit.
-func (w *work) fill(ctx context.Context, e job.Edit, fix *reel, replaced []int64, shift int64, main *reel) (int64, error) {
+func (w *work) fill(ctx context.Context, e job.Edit, fix *reel, replaced []int64, shift int64, main *reel) (f filled, err error) {
 	from, to := 0, -1
 	if e.Aligned {
 		from, to = e.From, e.To
@@ -128,13 +143,13 @@ func (w *work) fill(ctx context.Context, e job.Edit, fix *reel, replaced []int64
 		if _, _, err := fix.take(ctx, from); errors.Is(err, io.EOF) {
 			break
 		} else if err != nil {
-			return 0, err
+			return f, err
 		}
 	}
 	same := e.To - e.From
 	begin, err := w.timeOf(ctx, replaced, main)
 	if err != nil {
-		return 0, err
+		return f, err
 	}
 	n := 0
 	for {
@@ -142,7 +157,10 @@ func (w *work) fill(ctx context.Context, e job.Edit, fix *reel, replaced []int64
 		if errors.Is(err, io.EOF) {
 			break
 		} else if err != nil {
-			return 0, err
+			return f, err
+		}
+		if n == 0 {
+			f.at = s.PTS[0]
 		}
 		times := make([]int64, len(s.PTS))
 		for k := range times {
@@ -156,25 +174,27 @@ func (w *work) fill(ctx context.Context, e job.Edit, fix *reel, replaced []int64
 			break
 		}
 		if err := w.queue.add(ctx, fix, s, times); err != nil {
-			return 0, err
+			return f, err
 		}
 	}
 	if n != same && !e.Ripple {
-		return 0, wrongLength(fix.name, n, same)
+		return f, wrongLength(fix.name, n, same)
 	}
 	if err := w.queue.drain(ctx); err != nil { // its spool ends with this function
-		return 0, err
+		return f, err
 	}
+	f.n, f.shift = n, shift
 	if n == same {
-		return shift, nil
+		return f, nil
 	}
 	end := w.at(begin, same)
 	if len(replaced) > 0 {
 		if end, err = w.timeAfter(ctx, main); err != nil {
-			return 0, err
+			return f, err
 		}
 	}
-	return shift + w.at(begin, n) - end, nil
+	f.shift += w.at(begin, n) - end
+	return f, nil
 }
 
 func wrongLength(name string, n, want int) error {

@@ -32,6 +32,10 @@ type work struct {
 
 	queue *placer
 	plan  plan.Plan
+
+	sound   *sound  // where the sound comes from another file
+	later   float64 // by which that file's clock is moved, in seconds
+	splices []splice
 }
 
 // split takes a job from its source to its plan.
@@ -63,11 +67,18 @@ func (s *service) split(ctx context.Context, id string, again bool) error {
 		return err
 	}
 	defer w.src.Close()
+	if err := w.openSound(ctx); err != nil {
+		return err
+	}
+	defer w.closeSound()
 	if err := w.prepare(ctx); err != nil {
 		return err
 	}
 	if err := w.cut(ctx); err != nil {
 		return err
+	}
+	if err := w.takeSound(ctx); err != nil {
+		return fmt.Errorf("sound.source: %w", err)
 	}
 	if err := w.placeTracks(ctx); err != nil {
 		return err

@@ -23,7 +23,11 @@ func (w *work) prepare(ctx context.Context) (err error) {
 	if w.info, err = w.tool.Probe(ctx, w.src.Input, w.src.Head); err != nil {
 		return err
 	}
-	notes, err := mux.Check(w.job.Spec, w.info)
+	spec := w.job.Spec
+	if w.sound != nil {
+		w.info.Audio, spec.Audio = w.sound.info.Audio, "copy"
+	}
+	notes, err := mux.Check(spec, w.info)
 	if err != nil {
 		return err
 	}

@@ -20,7 +20,8 @@ import (
 // tracks are the streams besides the video, which the demuxer copies into files.
 type tracks struct {
 	extracts []demux.Extract
-	audio    []string // files, in the order of the plan's audio
+	sound    []demux.Extract // of the file that the sound is from, where it is not the source's
+	audio    []string        // files, in the order of the plan's audio
 	extra    string
 	meta     string
 }
@@ -28,18 +29,20 @@ type tracks struct {
 // planTracks says which streams are copied aside while the source is read.
 func (w *work) planTracks(ctx context.Context) error {
 	t := &w.tracks
-	scale := w.tool.MovieTimescale()
 	if w.job.Spec.Audio != "none" {
 		for i, a := range w.info.Audio {
-			ext := mux.SideContainer(a.Codec)
-			file := demux.TempName(w.dir, "audio", i, ext)
-			args := []string{"-map", "0:" + strconv.Itoa(a.Index), "-c", "copy", "-fflags", "+bitexact", "-strict", "experimental", "-map_metadata", "-1"}
-			if ext != ".mka" {
-				args = append(args, scale...)
+			e, ext := w.extract("audio", i, a)
+			if w.sound != nil {
+				t.sound = append(t.sound, e)
+			} else {
+				t.extracts = append(t.extracts, e)
 			}
-			t.extracts = append(t.extracts, demux.Extract{Path: file, Args: args})
-			t.audio = append(t.audio, file)
-			w.plan.Audio = append(w.plan.Audio, plan.Audio{Stream: a, Codec: w.job.Spec.Audio, Ext: ext})
+			t.audio = append(t.audio, e.Path)
+			codec, err := w.audioCodec(i, a)
+			if err != nil {
+				return err
+			}
+			w.plan.Audio = append(w.plan.Audio, plan.Audio{Stream: a, Codec: codec, Ext: ext})
 		}
 	}
 	w.planExtra()
@@ -54,6 +57,16 @@ func (w *work) planTracks(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// extract has an audio stream copied into a file, with the clock of its source.
+func (w *work) extract(name string, i int, a media.Stream) (e demux.Extract, ext string) {
+	ext = mux.SideContainer(a.Codec)
+	args := []string{"-map", "0:" + strconv.Itoa(a.Index), "-c", "copy", "-fflags", "+bitexact", "-strict", "experimental", "-map_metadata", "-1"}
+	if ext != ".mka" {
+		args = append(args, w.tool.MovieTimescale()...)
+	}
+	return demux.Extract{Path: demux.TempName(w.dir, name, i, ext), Args: args}, ext
 }
 
 // planExtra lays subtitles and attachments aside, in Matroska, which takes all kinds,
@@ -120,10 +133,13 @@ func (w *work) placeTracks(ctx context.Context) error {
 // task that encodes it.
 func (w *work) placeAudio(ctx context.Context, i int) error {
 	a := &w.plan.Audio[i]
-	file := w.tracks.audio[i]
-	if err := w.startOf(ctx, a, file); err != nil {
+	if err := w.startOf(ctx, a, w.tracks.audio[i]); err != nil {
 		return err
 	}
+	if err := w.fit(ctx, i); err != nil {
+		return err
+	}
+	file := w.tracks.audio[i]
 	if a.Codec == "copy" {
 		sum, err := w.putFile(ctx, file, func(sum string) string { return store.SegmentKey(w.job.ID, sum) })
 		a.Digest, a.Object = sum, store.SegmentKey(w.job.ID, sum)

@@ -28,6 +28,7 @@ type patchFlags struct {
 	ranges          []string
 	aligned, ripple bool
 	rebuild         bool
+	audio           string
 	sameFlags
 }
 
@@ -63,6 +64,7 @@ the proof; reweave verify repeats it. BASE is only read.`,
 	f.BoolVar(&o.aligned, "aligned", false, "each FIX holds the whole film, not the range alone")
 	f.BoolVar(&o.ripple, "ripple", false, "each FIX may have another length than its range, and what is behind moves")
 	f.BoolVar(&o.rebuild, "rebuild", false, "encode with the encoder that there is, and so every chunk, when BASE's is gone")
+	f.StringVar(&o.audio, "audio", newSound, "whose sound OUT has: keep, that of BASE, packet by packet; new, that of NEW; patch, that of NEW with the fixes' in their ranges")
 	o.sameFlags.register(f)
 	o.registerPlace(c, a.server)
 	return c
@@ -141,6 +143,9 @@ func (p *patching) like(ctx context.Context, cl *client.Client) error {
 			"end OUT in ."+p.manifest.Container)
 	}
 	if spec.Same, err = p.find(); err != nil {
+		return err
+	}
+	if spec.Sound, err = p.soundOf(ctx, cl); err != nil {
 		return err
 	}
 	if spec.Edits, err = p.edits(ctx, cl, p.fixes, spec.Like.Rate, p.aligned, p.ripple); err != nil {

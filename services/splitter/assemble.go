@@ -139,12 +139,8 @@ func (w *work) fill(ctx context.Context, e job.Edit, fix *reel, replaced []int64
 	if e.Aligned {
 		from, to = e.From, e.To
 	}
-	for fix.first < from {
-		if _, _, err := fix.take(ctx, from); errors.Is(err, io.EOF) {
-			break
-		} else if err != nil {
-			return f, err
-		}
+	if err := fix.skip(ctx, from); err != nil {
+		return f, err
 	}
 	same := e.To - e.From
 	begin, err := w.timeOf(ctx, replaced, main)

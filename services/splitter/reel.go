@@ -77,6 +77,18 @@ func (r *reel) take(ctx context.Context, to int) (s split.Segment, first int, er
 	return s, first, nil
 }
 
+// skip leaves out the frames before number to.
+func (r *reel) skip(ctx context.Context, to int) error {
+	for r.first < to {
+		if _, _, err := r.take(ctx, to); errors.Is(err, io.EOF) {
+			return nil
+		} else if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // read reads one packet.
 func (r *reel) read(ctx context.Context) error {
 	p, err := r.demux.Next()

@@ -44,6 +44,10 @@ func patchOf(t *testing.T, dir, base, source, out string, more ...string) patchR
 	if err := json.Unmarshal([]byte(p.Stdout.String()), &r); err != nil {
 		t.Fatalf("%v in %s", err, &p.Stdout)
 	}
+	page, err := os.ReadFile(strings.TrimSuffix(r.Report, "json") + "html")
+	if err != nil || strings.Count(string(page), "<article") != len(r.Changes) {
+		t.Errorf("the page shows %d of %d changes, %v", strings.Count(string(page), "<article"), len(r.Changes), err)
+	}
 	return r
 }
 

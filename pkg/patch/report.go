@@ -34,6 +34,21 @@ type Report struct {
 	// Proved says that nothing is wrong: what is kept is the same in both files, and every
 	// seam decodes.
 	Proved bool `json:"proved"`
+	// Sound tells whose sound the film has, and Cost what the patch took, where the patch
+	// itself wrote the report.
+	Sound string `json:"sound,omitempty"`
+	Cost  *Cost  `json:"cost,omitempty"`
+}
+
+// Cost is what a patch took.
+type Cost struct {
+	// Total, Encoded and Reused count chunks and encoded audio tracks.
+	Total   int `json:"total"`
+	Encoded int `json:"encoded"`
+	Reused  int `json:"reused"`
+	// EncodeSeconds is CPU time of the encoders, WallSeconds the time of the whole run.
+	EncodeSeconds float64 `json:"encode_seconds"`
+	WallSeconds   float64 `json:"wall_seconds"`
 }
 
 // File is one of the two files.
@@ -50,7 +65,10 @@ type Announced struct {
 	Change
 	Start float64 `json:"start"`
 	End   float64 `json:"end"`
-	Why   string  `json:"why"`
+	// OldStart and OldEnd are where the film before had it, likewise.
+	OldStart float64 `json:"old_start"`
+	OldEnd   float64 `json:"old_end"`
+	Why      string  `json:"why"`
 	// Chunks are the chunks of the patched film that lie in the change, where its manifest
 	// is known.
 	Chunks []Chunk `json:"chunks,omitempty"`
@@ -85,9 +103,10 @@ func Prove(ctx context.Context, tool *ffmpeg.Tool, base, out string) (*Report, e
 		return nil, err
 	}
 	for _, ch := range c.Changes {
-		origin := film.seconds(0)
+		origin, before := film.seconds(0), old.seconds(0)
 		r.Changes = append(r.Changes, Announced{
 			Change: ch, Start: film.seconds(ch.New.From) - origin, End: film.seconds(ch.New.To) - origin, Why: why(ch),
+			OldStart: old.seconds(ch.Old.From) - before, OldEnd: old.seconds(ch.Old.To) - before,
 		})
 	}
 	seams, err := CheckSeams(ctx, tool, old, film, c)

@@ -50,7 +50,7 @@ not including, B are replaced by those of FIX. A and B are timecodes from 00:00:
 
 Then the patch is proved: the packets that are kept are compared with those of BASE, and
 two groups of pictures on either side of every seam are decoded. OUT` + reportSuffix + ` holds
-the proof; reweave verify repeats it. BASE is only read.`,
+the proof, and OUT` + pageSuffix + ` shows it; reweave verify repeats it. BASE is only read.`,
 		Example: `  reweave patch film.mp4 --source film-v2.mov -o film-v2.mp4
   reweave patch film.mp4 --source film.mov --range 00:01:10:00-00:01:14:12=fix.mov -o film-v2.mp4`,
 		Args: takes("BASE"),
@@ -214,7 +214,8 @@ func (p *patching) made(ctx context.Context, cl *client.Client) error {
 	}
 	p.report.Base.Name, p.report.Output.Name, p.report.Same = p.name, filepath.Base(p.target.Path), p.depth
 	p.report.Name(p.manifest)
-	if err := writeReport(p.report, p.target.Path+reportSuffix); err != nil {
+	p.report.Sound, p.report.Cost = p.heard(), p.cost()
+	if err := p.writeReports(ctx, tool); err != nil {
 		return err
 	}
 	return p.report.Check()

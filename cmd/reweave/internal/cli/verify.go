@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -16,11 +15,11 @@ import (
 	"github.com/reweave/reweave/pkg/patch"
 )
 
-// reportSuffix is what the name of a patch's report adds to that of the deliverable.
-const reportSuffix = ".patch.json"
+// What the names of a patch's report and of its page add to that of the deliverable.
+const reportSuffix, pageSuffix = ".patch.json", ".patch.html"
 
 func (a *app) verifyCommand() *cobra.Command {
-	var base, report string
+	var base, report, page string
 	var asJSON bool
 	c := &cobra.Command{
 		Use:   "verify OUT --against BASE",
@@ -35,17 +34,18 @@ The exit code is 0 when the patch is proved, 1 when it is not.`,
 			if base == "" {
 				return fault.Userf("usage", "verify", "there is no BASE", "name it: --against BASE")
 			}
-			return a.verify(ctx, args[0], base, report, asJSON)
+			return a.verify(ctx, args[0], base, report, page, asJSON)
 		}),
 	}
 	f := c.Flags()
 	f.StringVar(&base, "against", "", "the deliverable that was patched")
 	f.StringVar(&report, "report", "", "report of the patch (default: OUT"+reportSuffix+", if it is there)")
+	f.StringVar(&page, "html", "", "write the proof as a page, too")
 	f.BoolVar(&asJSON, "json", false, "print the proof as JSON")
 	return c
 }
 
-func (a *app) verify(ctx context.Context, out, base, report string, asJSON bool) error {
+func (a *app) verify(ctx context.Context, out, base, report, page string, asJSON bool) error {
 	for _, file := range []string{out, base} {
 		if _, err := os.Stat(file); err != nil {
 			return fault.Userf("bad-input", file, "the file can't be read: "+cause(err), "")
@@ -68,6 +68,11 @@ func (a *app) verify(ctx context.Context, out, base, report string, asJSON bool)
 		err = announced.Covers(found)
 	}
 	found.Proved = err == nil
+	if page != "" {
+		if err := writePage(ctx, tool, found, base, out, page); err != nil {
+			return err
+		}
+	}
 	if asJSON {
 		return errors.Join(a.printJSON(found), err)
 	}
@@ -120,16 +125,4 @@ func framesOf(f patch.Frames) string {
 		return "nothing"
 	}
 	return fmt.Sprintf("%d–%d", f.From, f.To)
-}
-
-// writeReport puts a patch's report beside the deliverable.
-func writeReport(r *patch.Report, path string) error {
-	b, err := json.MarshalIndent(r, "", "  ")
-	if err == nil {
-		err = os.WriteFile(path, append(b, '\n'), 0o644) //nolint:gosec // it is as public as the deliverable
-	}
-	if err != nil {
-		return fmt.Errorf("write the report: %w", err)
-	}
-	return nil
 }

@@ -1,0 +1,69 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+
+	"github.com/reweave/reweave/pkg/ffmpeg"
+	"github.com/reweave/reweave/pkg/patch"
+)
+
+// heard tells whose sound the patched film has.
+func (p *patching) heard() string {
+	if p.manifest.Spec.Audio == "none" || len(p.manifest.Plan.Audio) == 0 {
+		return "there is none."
+	}
+	switch {
+	case p.audio == keepSound:
+		return "it is BASE's, packet by packet; nothing of NEW's is heard."
+	case p.audio == patchSound:
+		return "in the ranges it is that of the fixes, with a fade of 5 ms at each end; each track was encoded anew."
+	case len(p.fixes) > 0:
+		return "it is that of NEW throughout: the fixes' is not heard."
+	}
+	return "it is that of NEW."
+}
+
+// cost tells what the patch took until now.
+func (p *patching) cost() *patch.Cost {
+	r := p.result(p.target.Path)
+	return &patch.Cost{
+		Total: r.Chunks.Total, Encoded: r.Chunks.Encoded, Reused: r.Chunks.Reused,
+		EncodeSeconds: r.EncodeSeconds, WallSeconds: r.WallSeconds,
+	}
+}
+
+// writeReports puts a patch's report and its page beside the deliverable.
+func (p *patching) writeReports(ctx context.Context, tool *ffmpeg.Tool) error {
+	b, err := json.MarshalIndent(p.report, "", "  ")
+	if err == nil {
+		err = writeBeside(p.target.Path+reportSuffix, append(b, '\n'))
+	}
+	if err != nil {
+		return fmt.Errorf("write the report: %w", err)
+	}
+	return writePage(ctx, tool, p.report, p.file, p.target.Path, p.target.Path+pageSuffix)
+}
+
+// writePage writes a report as a page, with pictures from the two films.
+func writePage(ctx context.Context, tool *ffmpeg.Tool, r *patch.Report, base, out, path string) error {
+	pairs, err := patch.Pictures(ctx, tool, r, base, out)
+	if err != nil {
+		return err
+	}
+	var b bytes.Buffer
+	if err := r.WritePage(&b, pairs); err != nil {
+		return err
+	}
+	if err := writeBeside(path, b.Bytes()); err != nil {
+		return fmt.Errorf("write the page: %w", err)
+	}
+	return nil
+}
+
+func writeBeside(path string, b []byte) error {
+	return os.WriteFile(path, b, 0o644) //nolint:gosec // it is as public as the deliverable
+}

@@ -37,6 +37,7 @@ type bench struct {
 	input   string
 	seconds int
 	hours   float64
+	minutes int
 	only    string
 	rows    []row
 }
@@ -50,7 +51,8 @@ func run(ctx context.Context) error {
 	flag.StringVar(&b.input, "input", "", "source to encode (default: one that is made)")
 	flag.IntVar(&b.seconds, "seconds", 60, "length of the source that is made")
 	flag.Float64Var(&b.hours, "hours", 2, "length of the source for the memory test; 0 leaves it out")
-	flag.StringVar(&b.only, "only", "encode,overhead,split,memory", "what to measure")
+	flag.IntVar(&b.minutes, "minutes", 8, "length of the film that is patched")
+	flag.StringVar(&b.only, "only", "encode,overhead,split,patch,memory", "what to measure")
 	flag.Parse()
 	var err error
 	if b.bin, err = filepath.Abs(b.bin); err != nil {
@@ -60,13 +62,15 @@ func run(ctx context.Context) error {
 		return err
 	}
 	defer os.RemoveAll(b.dir)
-	if err := b.source(ctx); err != nil {
-		return err
+	if b.only != "patch" && b.only != "memory" {
+		if err := b.source(ctx); err != nil {
+			return err
+		}
 	}
 	for _, step := range []struct {
 		name    string
 		measure func(context.Context) error
-	}{{"encode", b.encode}, {"overhead", b.overhead}, {"split", b.split}, {"memory", b.memory}} {
+	}{{"encode", b.encode}, {"overhead", b.overhead}, {"split", b.split}, {"patch", b.patch}, {"memory", b.memory}} {
 		if !slices.Contains(strings.Split(b.only, ","), step.name) {
 			continue
 		}

@@ -4,7 +4,10 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"runtime"
 	"strconv"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/reweave/reweave/pkg/ffmpeg"
 )
@@ -15,28 +18,35 @@ type Pair struct{ Before, After []byte }
 
 // Pictures takes pictures of the first changes of a report: of the frame that differs most,
 // where a change has as many frames as before, else from the middle of each.
-func Pictures(ctx context.Context, tool *ffmpeg.Tool, r *Report, base, out string) (pairs []Pair, err error) {
-	for _, ch := range r.Changes[:min(len(r.Changes), maxPairs)] {
-		at := 0.5 // of the change's length
-		if n := ch.New.Len(); n == ch.Old.Len() && n <= maxCompared {
-			if at, err = differsMost(ctx, tool, ch, base, out); err != nil {
-				return nil, err
-			}
-		}
-		var p Pair
-		if ch.Old.Len() > 0 {
-			if p.Before, err = still(ctx, tool, base, ch.OldStart+at*(ch.OldEnd-ch.OldStart)); err != nil {
-				return nil, err
-			}
-		}
-		if ch.New.Len() > 0 {
-			if p.After, err = still(ctx, tool, out, ch.Start+at*(ch.End-ch.Start)); err != nil {
-				return nil, err
-			}
-		}
-		pairs = append(pairs, p)
+func Pictures(ctx context.Context, tool *ffmpeg.Tool, r *Report, base, out string) ([]Pair, error) {
+	pairs := make([]Pair, min(len(r.Changes), maxPairs))
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(runtime.GOMAXPROCS(0))
+	for i := range pairs {
+		g.Go(func() (err error) {
+			pairs[i], err = pictures(ctx, tool, r.Changes[i], base, out)
+			return err
+		})
 	}
-	return pairs, nil
+	return pairs, g.Wait()
+}
+
+func pictures(ctx context.Context, tool *ffmpeg.Tool, ch Announced, base, out string) (p Pair, err error) {
+	at := 0.5 // of the change's length
+	if n := ch.New.Len(); n == ch.Old.Len() && n <= maxCompared {
+		if at, err = differsMost(ctx, tool, ch, base, out); err != nil {
+			return p, err
+		}
+	}
+	if ch.Old.Len() > 0 {
+		if p.Before, err = still(ctx, tool, base, ch.OldStart+at*(ch.OldEnd-ch.OldStart)); err != nil {
+			return p, err
+		}
+	}
+	if ch.New.Len() > 0 {
+		p.After, err = still(ctx, tool, out, ch.Start+at*(ch.End-ch.Start))
+	}
+	return p, err
 }
 
 // maxCompared is the length of a change, in frames, up to which its frames are compared.

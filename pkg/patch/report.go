@@ -9,6 +9,8 @@ import (
 	"io"
 	"os"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/reweave/reweave/pkg/fault"
 	"github.com/reweave/reweave/pkg/ffmpeg"
 	"github.com/reweave/reweave/pkg/media"
@@ -83,12 +85,11 @@ type Chunk struct {
 
 // Prove compares the two files and decodes every seam. Nothing but the files is read.
 func Prove(ctx context.Context, tool *ffmpeg.Tool, base, out string) (*Report, error) {
-	old, err := Read(ctx, tool, base, base)
-	if err != nil {
-		return nil, err
-	}
-	film, err := Read(ctx, tool, out, out)
-	if err != nil {
+	var old, film *Film
+	g, gctx := errgroup.WithContext(ctx)
+	g.Go(func() (err error) { old, err = Read(gctx, tool, base, base); return err })
+	g.Go(func() (err error) { film, err = Read(gctx, tool, out, out); return err })
+	if err := g.Wait(); err != nil {
 		return nil, err
 	}
 	c, err := Compare(old, film)

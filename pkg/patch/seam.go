@@ -5,8 +5,11 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"runtime"
 	"strconv"
 	"strings"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/reweave/reweave/pkg/ffmpeg"
 )
@@ -31,15 +34,17 @@ const groups = 2
 // decoder must not complain, every frame must come out, and each kept frame must be the
 // frame of base that it was.
 func CheckSeams(ctx context.Context, tool *ffmpeg.Tool, base, out *Film, c Comparison) ([]Seam, error) {
-	var seams []Seam
-	for _, at := range c.seams(out.Frames()) {
-		s, err := checkSeam(ctx, tool, base, out, c, at)
-		if err != nil {
-			return nil, err
-		}
-		seams = append(seams, s)
+	at := c.seams(out.Frames())
+	seams := make([]Seam, len(at))
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(runtime.GOMAXPROCS(0))
+	for i := range at {
+		g.Go(func() (err error) {
+			seams[i], err = checkSeam(ctx, tool, base, out, c, at[i])
+			return err
+		})
 	}
-	return seams, nil
+	return seams, g.Wait()
 }
 
 // seams lists the places in the new film where something changed: the ends of what was

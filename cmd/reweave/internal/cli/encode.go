@@ -79,6 +79,9 @@ type encoding struct {
 	// be asked, and done is called when OUTPUT is in its place. They may be nil.
 	keep        fs.FileInfo
 	shape, done func(context.Context, *client.Client) error
+	// codecs guesses, with shape, which encoders the job will want, by what lies in a data
+	// directory; none for any.
+	codecs func(dir string) []string
 }
 
 func (a *app) encode(ctx context.Context, c *cobra.Command, arg string, o *encodeFlags) error {

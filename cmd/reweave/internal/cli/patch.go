@@ -5,13 +5,16 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/reweave/reweave/cmd/reweave/internal/deliverable"
+	"github.com/reweave/reweave/internal/embed"
 	"github.com/reweave/reweave/pkg/client"
 	"github.com/reweave/reweave/pkg/fault"
 	"github.com/reweave/reweave/pkg/ffmpeg"
@@ -77,6 +80,7 @@ type patching struct {
 	fixes fixes
 	// name is what the user called BASE; file is its absolute path, "" for a job.
 	name, file string
+	sum        string // SHA-256 of file, once it is known
 	remove     func() // drops a base that was fetched
 	manifest   *plan.Manifest
 	report     *patch.Report
@@ -87,7 +91,7 @@ func (a *app) patch(ctx context.Context, c *cobra.Command, base string, o *patch
 	p := &patching{name: base, patchFlags: o, remove: func() {}, encoding: &encoding{
 		app: a, flags: &o.encodeFlags, begun: time.Now(), show: a.reporter(o.quiet || o.json, o.verbose),
 	}}
-	p.shape, p.done = p.like, p.made
+	p.shape, p.done, p.codecs = p.like, p.made, p.encoders
 	defer func() { p.remove() }()
 	if o.source == "" {
 		return fault.Userf("usage", "patch", "there is no NEW", "name the changed source: --source NEW")
@@ -177,16 +181,48 @@ func (p *patching) read(ctx context.Context, cl *client.Client) ([]byte, error) 
 	if p.file == "" {
 		return cl.Manifest(ctx, p.name)
 	}
-	f, err := os.Open(p.file)
+	sum, err := p.digest()
 	if err != nil {
-		return nil, fault.Userf("bad-input", p.name, "BASE can't be read: "+cause(err), "")
-	}
-	defer func() { _ = f.Close() }() // it was only read
-	sum, _, err := store.Digest(f)
-	if err != nil {
-		return nil, fmt.Errorf("read BASE: %w", err)
+		return nil, err
 	}
 	return cl.ManifestOf(ctx, sum)
+}
+
+// digest returns the SHA-256 of BASE, a file.
+func (p *patching) digest() (sum string, err error) {
+	if p.sum != "" {
+		return p.sum, nil
+	}
+	f, err := os.Open(p.file)
+	if err != nil {
+		return "", fault.Userf("bad-input", p.name, "BASE can't be read: "+cause(err), "")
+	}
+	defer func() { _ = f.Close() }() // it was only read
+	if p.sum, _, err = store.Digest(f); err != nil {
+		return "", fmt.Errorf("read BASE: %w", err)
+	}
+	return p.sum, nil
+}
+
+// encoders returns those that BASE was made with, where its manifest lies in a data
+// directory, so that no others are tried out.
+func (p *patching) encoders(dir string) []string {
+	if p.file == "" || p.audio == patchSound {
+		return nil
+	}
+	sum, err := p.digest()
+	if err != nil {
+		return nil
+	}
+	b, err := embed.Object(dir, store.ManifestKey("", sum))
+	if err != nil {
+		return nil
+	}
+	m, err := plan.DecodeManifest(b)
+	if err != nil {
+		return nil
+	}
+	return slices.Sorted(maps.Keys(m.Builds))
 }
 
 // made has what the proof needs once the deliverable is in place and its server still

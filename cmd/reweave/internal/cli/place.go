@@ -143,7 +143,7 @@ func (e *encoding) nodeOptions(ctx context.Context, dir string) (node.Options, e
 	}
 	cfg.ForOne(l, e.flags.workers, e.spec.WithDefaults(), e.input.pipe)
 	if e.shape != nil {
-		cfg.Encoder.Codecs = nil
+		cfg.Encoder.Codecs = e.codecs(dir)
 	}
 	return node.Options{
 		Dir: dir, Ephemeral: !node.Serves(dir), Discard: !node.Serves(dir), Modules: []string{"all"},

@@ -5,6 +5,8 @@
 //	chunks/<2 hex>/<key>         encoded chunks; kept: this is the cache
 //	jobs/<job>/plan.json         the plan
 //	jobs/<job>/<attempt>/<name>  the deliverable and its manifest
+//	manifests/<sha256>.json      the same manifest, by the digest of the deliverable
+//	pins/<sha256>                says that a deliverable keeps its chunks
 //	uploads/<id>/<name>          what users sent, where there are no tenants
 //	tenants/<tenant>/uploads/<id>/<name>  what a tenant sent
 package store
@@ -14,6 +16,7 @@ import (
 	"errors"
 	"io"
 	"iter"
+	"strings"
 	"time"
 )
 
@@ -101,3 +104,16 @@ func ManifestKey(tenant, sha256 string) string {
 	}
 	return key
 }
+
+// ParseManifestKey takes a [ManifestKey] apart.
+func ParseManifestKey(key string) (tenant, sha256 string, ok bool) {
+	rest := key
+	if t, in := strings.CutPrefix(key, "tenants/"); in {
+		tenant, rest, _ = strings.Cut(t, "/")
+	}
+	sha256, ok = strings.CutPrefix(strings.TrimSuffix(rest, ".json"), "manifests/")
+	return tenant, sha256, ok && ManifestKey(tenant, sha256) == key
+}
+
+// PinKey is where it lies that a deliverable is pinned, by its digest.
+func PinKey(sha256 string) string { return "pins/" + sha256 }

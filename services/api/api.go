@@ -51,6 +51,9 @@ type Config struct {
 	TenantBytes int64 `envconfig:"TENANT_BYTES" default:"0" desc:"how many bytes of uploads and deliverables a tenant may have stored, likewise"`
 	TenantSlots int   `envconfig:"TENANT_SLOTS" default:"0" desc:"how many of the workers' slots a tenant's jobs may hold at once, likewise"`
 
+	CacheBytes int64         `envconfig:"CACHE_BYTES" default:"0" desc:"bytes that all chunks may take together; those that were used the longest time ago are evicted, 0 for any number"`
+	CacheSweep time.Duration `envconfig:"CACHE_SWEEP" default:"10m" desc:"time between two looks at whether they take more"`
+
 	WebhookPrivate bool            `envconfig:"WEBHOOK_PRIVATE" default:"false" desc:"send webhooks by http, too, and to addresses that are not public; only where all who submit jobs may reach them"`
 	WebhookRetries []time.Duration `envconfig:"WEBHOOK_RETRIES" default:"5s,1m,5m,30m,2h,5h,10h,14h,20h,24h" desc:"the pauses after which an event is sent again to a webhook's receiver that did not take it"`
 
@@ -68,6 +71,9 @@ func (c Config) Validate() error {
 	}
 	if c.TenantJobs < 0 || c.TenantBytes < 0 || c.TenantSlots < 0 {
 		return errors.New("REWEAVE_API_TENANT_JOBS, _BYTES and _SLOTS: must not be negative")
+	}
+	if c.CacheBytes < 0 || c.CacheSweep < 0 {
+		return errCacheSweep
 	}
 	if c.OIDCIssuer != "" {
 		if err := c.issuer().Validate(); err != nil {
@@ -100,6 +106,7 @@ func (c Config) withDefaults() Config {
 	def(&c.OutputTTL, time.Hour)
 	def(&c.Heartbeat, 15*time.Second)
 	def(&c.DrainTime, 30*time.Second)
+	def(&c.CacheSweep, 10*time.Minute)
 	if c.MaxBody <= 0 {
 		c.MaxBody = 1 << 20
 	}
@@ -140,6 +147,7 @@ func Run(ctx context.Context, cfg Config, env boot.Env) error {
 	env.Ready("")
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return h.run(ctx, env.Drain) })
+	g.Go(func() error { return s.keepBelow(ctx) })
 	g.Go(func() error { return serve(ctx, ln, s, cfg, env) })
 	return g.Wait()
 }

@@ -61,8 +61,7 @@ func (s *Server) manifestOf(ctx context.Context, in *manifestRef) (*huma.StreamR
 	key := store.ManifestKey(callerOf(ctx).Tenant, in.SHA256)
 	info, err := s.store.Stat(ctx, key)
 	if errors.Is(err, store.ErrNotFound) {
-		return nil, statusError(http.StatusNotFound, "no-such-deliverable", "no deliverable with the digest "+in.SHA256+" was made here",
-			"name the job that made it, or encode its source here first")
+		return nil, errNotMade(in.SHA256)
 	} else if err != nil {
 		return nil, fmt.Errorf("find manifest: %w", err)
 	}
@@ -71,6 +70,11 @@ func (s *Server) manifestOf(ctx context.Context, in *manifestRef) (*huma.StreamR
 		return nil, gone("of "+in.SHA256, err)
 	}
 	return jsonBody(b), nil
+}
+
+func errNotMade(sum string) error {
+	return statusError(http.StatusNotFound, "no-such-deliverable", "no deliverable with the digest "+sum+" was made here",
+		"name the job that made it, or encode its source here first")
 }
 
 // finished reads a job and its output, or says why there is none.

@@ -13,6 +13,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/reweave/reweave/pkg/auth"
+	"github.com/reweave/reweave/pkg/cache"
 	"github.com/reweave/reweave/pkg/store"
 )
 
@@ -23,6 +24,7 @@ type Bus interface {
 	watchBus
 	fleetBus
 	accountBus
+	cache.Bus
 }
 
 // Objects is what the API needs of the object store.
@@ -82,6 +84,7 @@ func New(ctx context.Context, cfg Config, d Deps) (*Server, error) {
 	s.routeEvents()
 	s.routeOutput()
 	s.routeFleet()
+	s.routeCache()
 	s.routeFront()
 	return s, nil
 }

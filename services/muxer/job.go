@@ -231,7 +231,7 @@ func (w *work) publish(ctx context.Context, file string) error {
 	}
 	// Once more under the deliverable's digest, by which it is found when only the file is
 	// left. An attempt that comes too late stores the same.
-	if err := w.env.Store.Put(ctx, store.ManifestKey(w.job.Tenant, o.SHA256), bytes.NewReader(m), int64(len(m)), map[string]string{"sha256": o.ManifestSHA256}); err != nil {
+	if err := w.env.Store.Put(ctx, store.ManifestKey(w.job.Tenant, o.SHA256), bytes.NewReader(m), int64(len(m)), map[string]string{"sha256": o.ManifestSHA256, "reused": w.reused()}); err != nil {
 		return fmt.Errorf("store manifest: %w", err)
 	}
 	faultpoint.Hit("muxer.before-cas")

@@ -2,11 +2,23 @@ package muxer
 
 import (
 	"encoding/json"
+	"strconv"
 
 	"github.com/reweave/reweave/pkg/job"
 	"github.com/reweave/reweave/pkg/plan"
 	"github.com/reweave/reweave/pkg/queue"
 )
+
+// reused counts the chunks that were there before the job needed them, in digits.
+func (w *work) reused() string {
+	n := 0
+	for _, d := range w.done {
+		if d.Reused {
+			n++
+		}
+	}
+	return strconv.Itoa(n)
+}
 
 // manifest returns the manifest of the deliverable o.
 func (w *work) manifest(o job.Output) ([]byte, error) {

@@ -86,7 +86,7 @@ hash of what it was made from, and so never encodes the same thing twice.`,
 	root.AddCommand(
 		a.encodeCommand(), a.patchCommand(), a.verifyCommand(), a.serveCommand(), a.submitCommand(),
 		a.listCommand(), a.showCommand(), a.watchCommand(), a.cancelCommand(), a.retryCommand(), a.getCommand(),
-		a.workersCommand(), a.versionCommand(), a.s3Command(), a.healthcheckCommand(), a.configCommand(),
+		a.workersCommand(), a.cacheCommand(), a.versionCommand(), a.s3Command(), a.healthcheckCommand(), a.configCommand(),
 		a.tokenCommand(),
 	)
 	return root

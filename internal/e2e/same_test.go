@@ -1,6 +1,10 @@
 package e2e_test
 
 import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"os"
 	"strings"
 	"testing"
 
@@ -84,5 +88,42 @@ func TestWhatIsTheSameToTheEyeIsNotEncodedAgain(t *testing.T) {
 				t.Errorf("%d frames, of which these are far from the source's: %v", j.Frames, far)
 			}
 		})
+	}
+}
+
+// TestFiftyPatchesInARow patches a film fifty times, each time what the last patch gave. At
+// its end the film is what encoding the last source from scratch gives, to the byte.
+func TestFiftyPatchesInARow(t *testing.T) {
+	t.Parallel()
+	const patches = 50
+	c, other := e2e.Start(t, e2e.Fleet{Codecs: []string{"libx264"}}), e2e.Start(t, e2e.Fleet{Codecs: []string{"libx264"}})
+	film := func(n int) string {
+		var boxes strings.Builder
+		for i := range n { // one after the other, all over the film
+			fmt.Fprintf(&boxes, "drawbox=x=%d:y=%d:w=9:h=9:t=fill:c=red:enable='eq(n,%d)',", 5*(i%10), 4*(i%8), i*37%75)
+		}
+		return testenv.Media(t, "a.mkv", "-f", "lavfi", "-i", "testsrc2=s=64x48:r=25:d=3,"+boxes.String()+"format=yuv420p", "-c:v", "ffv1", "-g", "1")
+	}
+	spec := lossless(film(0))
+	spec.ChunkMin, spec.ChunkMax = 0.2, 0.5
+	j, out := c.Encode(t, spec)
+	chunks := j.Chunks.Total
+	for n := 1; n <= patches; n++ {
+		spec.Source, spec.Same = film(n), &job.Same{Base: j.Output.SHA256}
+		if j, out = c.Encode(t, spec); j.Chunks.Encoded < 1 || j.Chunks.Encoded > chunks/2 {
+			t.Fatalf("patch %d has %+v", n, j.Chunks)
+		}
+	}
+	spec.Same = nil
+	_, scratch := other.Encode(t, spec)
+	sameBytes(t, scratch, out)
+	b, err := os.ReadFile(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// ISO/IEC 14496-12, 8.5.2: behind the box's type are its version, its flags and the count.
+	at := bytes.Index(b, []byte("stsd"))
+	if at < 0 || bytes.Count(b, []byte("stsd\x00")) != 1 || binary.BigEndian.Uint32(b[at+8:]) != 1 {
+		t.Errorf("the film has not one sample description: % x", b[max(0, at):max(0, at)+12])
 	}
 }

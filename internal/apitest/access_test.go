@@ -93,7 +93,7 @@ func TestEveryOperationAsksForItsScope(t *testing.T) {
 	want := map[string]auth.Scope{
 		"create-upload": auth.Submit, "complete-upload": auth.Submit, "delete-upload": auth.Submit,
 		"submit-job": auth.Submit, "cancel-job": auth.Submit, "retry-job": auth.Submit, "list-jobs": auth.Read, "get-job": auth.Read,
-		"follow-job": auth.Read, "get-output": auth.Read, "get-manifest": auth.Read, "find-manifest": auth.Read,
+		"follow-job": auth.Read, "get-output": auth.Read, "get-manifest": auth.Read, "find-manifest": auth.Read, "find-source": auth.Read,
 		"list-encoders": auth.Read, "list-workers": auth.Admin,
 		"cache-stats": auth.Admin, "list-chunks": auth.Admin, "evict-chunks": auth.Admin, "verify-chunks": auth.Admin,
 		"pin-deliverable": auth.Admin, "unpin-deliverable": auth.Admin,

@@ -35,7 +35,7 @@ func TestOpenAPIListsEveryRoute(t *testing.T) {
 	slices.Sort(got)
 	want := []string{
 		"DELETE /v1/cache/pins/{sha256}", "DELETE /v1/uploads/{id}", "GET /v1/cache", "GET /v1/cache/chunks", "GET /v1/encoders", "GET /v1/jobs", "GET /v1/jobs/{id}", "GET /v1/jobs/{id}/events",
-		"GET /v1/jobs/{id}/manifest", "GET /v1/jobs/{id}/output", "GET /v1/manifests/{sha256}", "GET /v1/workers", "POST /v1/cache/gc", "POST /v1/cache/verify", "POST /v1/jobs",
+		"GET /v1/jobs/{id}/manifest", "GET /v1/jobs/{id}/output", "GET /v1/manifests/{sha256}", "GET /v1/manifests/{sha256}/source", "GET /v1/workers", "POST /v1/cache/gc", "POST /v1/cache/verify", "POST /v1/jobs",
 		"POST /v1/jobs/{id}/cancel", "POST /v1/jobs/{id}/retry", "POST /v1/uploads", "POST /v1/uploads/{id}/complete", "PUT /v1/cache/pins/{sha256}",
 	}
 	if !slices.Equal(got, want) {

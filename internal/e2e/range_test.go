@@ -97,3 +97,31 @@ func TestMistakesInRangesAreTold(t *testing.T) {
 		noOutput(t, dir)
 	}
 }
+
+// TestTheSourceIsRemembered patches ranges without naming the source.
+func TestTheSourceIsRemembered(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	film, short := cutFilm(t, "null"), cutFilm(t, "negate,trim=end_frame=20")
+	e2e.Command(t, dir, append([]string{"encode", film, "-o", "base.mp4", "--audio", "aac"}, exactly...)...).Succeed()
+	patch := func(out, says string, code int, args ...string) {
+		p := e2e.Command(t, dir, append([]string{"patch", "base.mp4", "--range", "100f-120f=" + short, "-o", out, "--data", "data"}, args...)...)
+		if got := p.Run(); got != code || !strings.Contains(p.Stderr.String(), says) {
+			t.Errorf("exit code %d, want %d and %q: %s", got, code, says, &p.Stderr)
+		}
+	}
+	patch("named.mp4", "", 0, "--source", film)
+	patch("remembered.mp4", "of the source "+film, 0)
+	sameBytes(t, filepath.Join(dir, "named.mp4"), filepath.Join(dir, "remembered.mp4"))
+	moved := film + ".moved.mov"
+	if err := os.Rename(film, moved); err != nil {
+		t.Fatal(err)
+	}
+	patch("none.mp4", "it was made from "+film+", which can't be read any more", 2)
+	patch("moved.mp4", "", 0, "--source", moved)
+	sameBytes(t, filepath.Join(dir, "named.mp4"), filepath.Join(dir, "moved.mp4"))
+	p := e2e.Command(t, dir, "patch", short, "--range", "0f-20f="+short, "-o", "x.mp4", "--data", "data")
+	if code := p.Run(); code != 2 || !strings.Contains(p.Stderr.String(), "it is not known what it was made from") {
+		t.Errorf("a film that was not made here: exit code %d: %s", code, &p.Stderr)
+	}
+}

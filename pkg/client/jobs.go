@@ -83,6 +83,11 @@ func (c *Client) ManifestOf(ctx context.Context, sum string) ([]byte, error) {
 	return c.bytes(ctx, "/v1/manifests/"+url.PathEscape(sum))
 }
 
+// SourceOf tells what the deliverable with a digest, in hexadecimal, was made from.
+func (c *Client) SourceOf(ctx context.Context, sum string) (n job.SourceNote, err error) {
+	return n, c.call(ctx, request{method: http.MethodGet, path: "/v1/manifests/" + url.PathEscape(sum) + "/source"}, &n)
+}
+
 // bytes returns what a path holds.
 func (c *Client) bytes(ctx context.Context, path string) (b []byte, err error) {
 	err = retry(ctx, func() error {

@@ -82,3 +82,22 @@ func ValidID(id string) bool {
 	const alphabet = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 	return len(id) == 26 && strings.Trim(id, alphabet) == ""
 }
+
+// SourceNote says what a deliverable was made from, for those who patch it later.
+type SourceNote struct {
+	Source string `json:"source"`
+	Name   string `json:"name,omitempty"`
+}
+
+// Note returns what is kept of s's source, and whether there is anything: standard input is
+// gone, and a film with edits has no source of its own. A query, which may hold a key to an
+// object, is never kept.
+func (s Spec) Note() (n SourceNote, ok bool) {
+	if len(s.Edits) > 0 || KindOf(s.Source) == Stdin {
+		return n, false
+	}
+	if u, err := url.Parse(s.Source); err == nil && u.RawQuery != "" && KindOf(s.Source) != LocalPath {
+		return n, false
+	}
+	return SourceNote{Source: s.Source, Name: s.Name}, true
+}

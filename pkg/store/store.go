@@ -105,6 +105,11 @@ func ManifestKey(tenant, sha256 string) string {
 	return key
 }
 
+// SourceKey is where it lies what that deliverable was made from: a note of package job.
+func SourceKey(tenant, sha256 string) string {
+	return strings.TrimSuffix(ManifestKey(tenant, sha256), ".json") + ".source"
+}
+
 // ParseManifestKey takes a [ManifestKey] apart.
 func ParseManifestKey(key string) (tenant, sha256 string, ok bool) {
 	rest := key

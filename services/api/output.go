@@ -2,8 +2,10 @@ package api
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"mime"
 	"net/http"
 	"path"
@@ -50,7 +52,26 @@ func (s *Server) routeOutput() {
 			"200": {Description: "The manifest", Content: map[string]*huma.MediaType{"application/json": {Schema: &huma.Schema{Type: huma.TypeObject}}}},
 		},
 	}, s.manifestOf)
+	register(s, auth.Read, huma.Operation{
+		OperationID: "find-source", Method: http.MethodGet, Path: "/v1/manifests/{sha256}/source", Tags: []string{"jobs"},
+		Summary: "Tell what a deliverable was made from", Errors: []int{http.StatusNotFound, http.StatusUnprocessableEntity},
+	}, s.sourceOf)
 }
+
+// sourceOf tells what a deliverable was made from.
+func (s *Server) sourceOf(ctx context.Context, in *manifestRef) (*sourceOutput, error) {
+	r, info, err := s.store.Get(ctx, store.SourceKey(callerOf(ctx).Tenant, in.SHA256))
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, statusError(http.StatusNotFound, "no-known-source", "it is not known what the deliverable "+in.SHA256[:16]+"… was made from", "name its source")
+	} else if err != nil {
+		return nil, fmt.Errorf("find a source: %w", err)
+	}
+	defer r.Close()
+	out := &sourceOutput{}
+	return out, json.NewDecoder(io.LimitReader(r, info.Size)).Decode(&out.Body)
+}
+
+type sourceOutput struct{ Body job.SourceNote }
 
 type manifestRef struct {
 	SHA256 string `path:"sha256" pattern:"^[0-9a-f]{64}$" doc:"digest of the deliverable's bytes, in lower-case hexadecimal"`

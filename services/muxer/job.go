@@ -234,6 +234,9 @@ func (w *work) publish(ctx context.Context, file string) error {
 	if err := w.env.Store.Put(ctx, store.ManifestKey(w.job.Tenant, o.SHA256), bytes.NewReader(m), int64(len(m)), map[string]string{"sha256": o.ManifestSHA256, "reused": w.reused()}); err != nil {
 		return fmt.Errorf("store manifest: %w", err)
 	}
+	if err := w.note(ctx, o.SHA256); err != nil {
+		return err
+	}
 	faultpoint.Hit("muxer.before-cas")
 	j, err := w.env.Bus.UpdateJob(ctx, w.job.ID, func(j *job.Job) error {
 		if j.State != job.Muxing {

@@ -1,13 +1,33 @@
 package muxer
 
 import (
+	"bytes"
+	"context"
 	"encoding/json"
+	"fmt"
 	"strconv"
 
 	"github.com/reweave/reweave/pkg/job"
 	"github.com/reweave/reweave/pkg/plan"
 	"github.com/reweave/reweave/pkg/queue"
+	"github.com/reweave/reweave/pkg/store"
 )
+
+// note keeps what the deliverable with this digest was made from.
+func (w *work) note(ctx context.Context, sum string) error {
+	n, ok := w.job.Spec.Note()
+	if !ok {
+		return nil
+	}
+	b, err := json.Marshal(n)
+	if err == nil {
+		err = w.env.Store.Put(ctx, store.SourceKey(w.job.Tenant, sum), bytes.NewReader(b), int64(len(b)), nil)
+	}
+	if err != nil {
+		return fmt.Errorf("store the note of the source: %w", err)
+	}
+	return nil
+}
 
 // reused counts the chunks that were there before the job needed them, in digits.
 func (w *work) reused() string {

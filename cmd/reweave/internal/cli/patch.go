@@ -38,7 +38,7 @@ type patchFlags struct {
 func (a *app) patchCommand() *cobra.Command {
 	var o patchFlags
 	c := &cobra.Command{
-		Use:   "patch BASE --source NEW [--range A-B=FIX] -o OUT",
+		Use:   "patch BASE [--source NEW] [--range A-B=FIX] -o OUT",
 		Short: "Make a deliverable from a changed source, encoding only what changed",
 		Long: `Makes of NEW what BASE is: the same settings, the same encoder, and every chunk of BASE
 that is still the same. BASE is a deliverable that was made here, or the id of a job. What
@@ -47,8 +47,8 @@ source, frames that decode to the same pixels are the same: a remux, or a lossle
 With --same eye, so are frames that come as near to BASE's as --tolerance says. Where packets
 are compared, OUT equals, byte for byte, what encoding NEW from scratch gives.
 
-With --range, NEW is the source that BASE was made from, and the frames from A up to, but
-not including, B are replaced by those of FIX. A and B are timecodes from 00:00:00:00
+With --range, NEW is the source that BASE was made from (which is known, where it was not
+moved), and the frames from A up to, but not including, B are replaced by those of FIX. A and B are timecodes from 00:00:00:00
 (drop-frame with a semicolon), seconds, or frames such as 1713f.
 
 Then the patch is proved: the packets that are kept are compared with those of BASE, and
@@ -62,7 +62,7 @@ the proof, and OUT` + pageSuffix + ` shows it; reweave verify repeats it. BASE i
 		}),
 	}
 	f := c.Flags()
-	f.StringVar(&o.source, "source", "", "the changed source; with --range, the one that BASE was made from")
+	f.StringVar(&o.source, "source", "", "the changed source; with --range, the one that BASE was made from (default: where it was then)")
 	f.StringArrayVar(&o.ranges, "range", nil, "replace the frames from A up to B by those of a file: A-B=FIX; may be given several times")
 	f.BoolVar(&o.aligned, "aligned", false, "each FIX holds the whole film, not the range alone")
 	f.BoolVar(&o.ripple, "ripple", false, "each FIX may have another length than its range, and what is behind moves")
@@ -93,7 +93,7 @@ func (a *app) patch(ctx context.Context, c *cobra.Command, base string, o *patch
 	}}
 	p.shape, p.done, p.codecs = p.like, p.made, p.encoders
 	defer func() { p.remove() }()
-	if o.source == "" {
+	if o.source == "" && len(o.ranges) == 0 {
 		return fault.Userf("usage", "patch", "there is no NEW", "name the changed source: --source NEW")
 	}
 	if len(o.ranges) == 0 && (o.aligned || o.ripple) {
@@ -106,7 +106,13 @@ func (a *app) patch(ctx context.Context, c *cobra.Command, base string, o *patch
 	if p.fixes, err = parseFixes(o.ranges); err != nil {
 		return err
 	}
-	return p.run(ctx, c, o.source, func() error { return p.tell() })
+	source := o.source
+	if source == "" {
+		if source, err = p.remembered(ctx); err != nil {
+			return err
+		}
+	}
+	return p.run(ctx, c, source, func() error { return p.tell() })
 }
 
 // findBase tells a file from a job's id.

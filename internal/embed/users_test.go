@@ -40,15 +40,15 @@ func as(t *testing.T, s *embed.Stack, service string) *s3store.Store {
 // object is one of each kind that lies in the store.
 var objects = map[string]string{
 	"source": "tenants/b/uploads/01J/film.mkv", "upload": "uploads/01J/film.mkv", "segment": "segments/j/d", "chunk": "chunks/ab/abc",
-	"plan": "jobs/j/plan.json", "deliverable": "jobs/j/a1/film.mp4", "stray": "other/x",
+	"plan": "jobs/j/plan.json", "deliverable": "jobs/j/a1/film.mp4", "stray": "other/x", "manifest": "manifests/d.json", "tenant's": "tenants/b/manifests/d.json",
 }
 
 // may is what the key of each service can do with each kind: g get, p put, d delete, l list.
 var may = map[string]map[string]string{
-	"api":      {"source": "gpdl", "upload": "gpdl", "plan": "g", "deliverable": "g"},
-	"splitter": {"source": "gl", "upload": "gl", "segment": "gpdl", "chunk": "g", "plan": "pdl", "deliverable": "dl"},
+	"api":      {"source": "gpdl", "upload": "gpdl", "plan": "g", "deliverable": "g", "manifest": "g", "tenant's": "gl"},
+	"splitter": {"source": "gl", "upload": "gl", "segment": "gpdl", "chunk": "g", "plan": "pdl", "deliverable": "dl", "manifest": "g", "tenant's": "gl"},
 	"encoder":  {"segment": "gdl", "chunk": "gp", "plan": "l", "deliverable": "l"},
-	"muxer":    {"segment": "gdl", "chunk": "gd", "plan": "gpdl", "deliverable": "gpdl"},
+	"muxer":    {"segment": "gdl", "chunk": "gd", "plan": "gpdl", "deliverable": "gpdl", "manifest": "p", "tenant's": "p"},
 }
 
 // The server holds the key of each service to its policy, for every kind of object.

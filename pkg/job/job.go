@@ -65,6 +65,8 @@ type Spec struct {
 	ChunkMax float64 `json:"chunk_max,omitempty" minimum:"0" doc:"longest chunk in seconds, where the source has a keyframe to cut at (default 6)"`
 	// Edits replace frames of the source by those of others, in order.
 	Edits []Edit `json:"edits,omitempty" doc:"frames of the source to replace by those of other sources, in order"`
+	// Keep names frames that the source shares with another deliverable.
+	Keep *Keep `json:"keep,omitempty" doc:"frames that the source shares with a deliverable made here, whose chunks are taken for them"`
 	// Builds pins encoders to builds of theirs, by encoder: those that a deliverable was
 	// made with which the new one is to share chunks with.
 	Builds map[string]string `json:"builds,omitempty" doc:"encoder builds to use, by encoder, as a manifest tells them (default: what the workers have)"`
@@ -78,7 +80,7 @@ type Spec struct {
 
 // WithoutSource returns the part of s that says what kind of deliverable is made.
 func (s Spec) WithoutSource() Spec {
-	s.Source, s.Name, s.Class, s.Webhook, s.Edits, s.Builds, s.Like = "", "", "", nil, nil, nil, nil
+	s.Source, s.Name, s.Class, s.Webhook, s.Edits, s.Keep, s.Builds, s.Like = "", "", "", nil, nil, nil, nil, nil
 	return s
 }
 

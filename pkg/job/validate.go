@@ -71,6 +71,7 @@ func (s Spec) Validate(available map[string][]string, also ...SourceKind) error 
 	var is Issues
 	s.checkSource(&is, also)
 	s.checkEdits(&is, also)
+	s.checkKeep(&is)
 	s.checkContainer(&is)
 	checkCodec(&is, s.Video, available)
 	checkQuality(&is, s.Video)

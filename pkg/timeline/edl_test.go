@@ -57,6 +57,11 @@ func TestEDL(t *testing.T) {
 			t.Errorf("event %d is\n%+v, want\n%+v", i, l.Events[i], want)
 		}
 	}
+	// Without a line of its own, the first side is the event that ends there.
+	const bare = "001 R1 V C 00:00:10:00 00:00:14:00 01:00:00:00 01:00:04:00\n002 R2 V D 025 00:00:00:00 00:00:02:00 01:00:04:00 01:00:06:00\n"
+	if d := edlOf(t, bare, timeline.Options{Rate: pal}).Transitions[0]; d.From.At != 350 || !strings.HasPrefix(d.From.Of, "R1") || d.In != 100 || d.Out != 125 {
+		t.Errorf("a dissolve of two lines is %+v", d)
+	}
 	d, w := l.Transitions[0], l.Transitions[1]
 	if d.Kind != "D" || d.In != 80 || d.Out != 104 || d.From.At != 906375 || !strings.Contains(d.From.Of, "A012") || !strings.Contains(d.To.Of, "gulls") {
 		t.Errorf("the dissolve is %+v", d)

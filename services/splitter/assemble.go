@@ -14,6 +14,9 @@ import (
 // assemble hands on the film: the source's frames, with the edits' in place of those that
 // they replace.
 func (w *work) assemble(ctx context.Context, main *reel) error {
+	if w.job.Spec.Keep != nil {
+		return w.weave(ctx, main)
+	}
 	shift := int64(0) // by which an edit of another length moved what is behind it
 	for i, e := range w.job.Spec.Edits {
 		if err := w.pass(ctx, main, e.From, shift); err != nil {

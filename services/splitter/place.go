@@ -103,19 +103,14 @@ func (p *placer) place(ctx context.Context, i, start int, r *reel, s split.Segme
 		return fmt.Errorf("digest segment %d: %w", i, err)
 	}
 	key := chunk.Key(digest, s.First, len(s.PTS), p.w.plan.Recipe)
-	t := queue.Task{
-		Job: p.w.job.ID, ID: queue.Video(i), Class: p.w.job.Spec.Class, Window: p.w.window,
-		Tenant: p.w.job.Tenant, Slots: p.w.job.Slots,
-		Source: store.SegmentKey(p.w.job.ID, digest), SHA256: digest, Bytes: file.Size(),
-		First: s.First, Frames: len(s.PTS), Start: start, Recipe: p.w.plan.Recipe, Key: key,
-	}
-	waits, err := p.w.offer(ctx, t, file.Open())
+	placed := plan.Segment{Digest: digest, First: s.First, Bytes: file.Size(), Times: plan.NewTimes(times), Key: key}
+	waits, err := p.w.offer(ctx, p.w.task(i, start, placed), file.Open())
 	if err != nil {
 		return fmt.Errorf("store segment %d: %w", i, err)
 	}
 	p.w.segments.Inc()
 	p.mu.Lock()
-	p.placed[i] = plan.Segment{Digest: digest, First: s.First, Bytes: file.Size(), Times: plan.NewTimes(times), Key: key}
+	p.placed[i] = placed
 	delete(p.holding, i)
 	if waits {
 		p.waiting[i] = file.Size()
@@ -124,6 +119,16 @@ func (p *placer) place(ctx context.Context, i, start int, r *reel, s split.Segme
 	}
 	p.mu.Unlock()
 	return p.pause(ctx)
+}
+
+// task is the task of a segment, of which it is number i, and whose first frame number start.
+func (w *work) task(i, start int, s plan.Segment) queue.Task {
+	return queue.Task{
+		Job: w.job.ID, ID: queue.Video(i), Class: w.job.Spec.Class, Window: w.window,
+		Tenant: w.job.Tenant, Slots: w.job.Slots,
+		Source: store.SegmentKey(w.job.ID, s.Digest), SHA256: s.Digest, Bytes: s.Bytes,
+		First: s.First, Frames: s.Times.Len(), Start: start, Recipe: w.plan.Recipe, Key: s.Key,
+	}
 }
 
 // pause waits while more than the allowed bytes of segments wait for encoders, so that
@@ -182,12 +187,7 @@ func (w *work) offer(ctx context.Context, t queue.Task, source io.ReadSeeker) (w
 	}
 	switch info, err := st.Stat(ctx, store.ChunkKey(t.Key)); {
 	case err == nil && info.Meta["sha256"] != "":
-		w.service.reused.Inc()
-		_, err := bus.CommitDone(ctx, queue.Done{
-			Job: t.Job, Task: t.ID, Key: t.Key, SHA256: info.Meta["sha256"], Bytes: info.Size,
-			Frames: t.Frames, Pixels: info.Meta["pixels"], Reused: true, Worker: "splitter", At: time.Now().UTC(),
-		})
-		return false, errors.Join(err, bus.PutTask(ctx, t), w.follow(ctx, t))
+		return false, w.known(ctx, t, info)
 	case err != nil && !errors.Is(err, store.ErrNotFound):
 		return false, err
 	}
@@ -210,6 +210,16 @@ func (w *work) offer(ctx context.Context, t queue.Task, source io.ReadSeeker) (w
 	}
 	defer faultpoint.Hit("splitter.after-enqueue")
 	return true, bus.Release(ctx, t)
+}
+
+// known makes a task known whose chunk is in the store already.
+func (w *work) known(ctx context.Context, t queue.Task, info store.Info) error {
+	w.service.reused.Inc()
+	_, err := w.env.Bus.CommitDone(ctx, queue.Done{
+		Job: t.Job, Task: t.ID, Key: t.Key, SHA256: info.Meta["sha256"], Bytes: info.Size,
+		Frames: t.Frames, Pixels: info.Meta["pixels"], Reused: true, Worker: "splitter", At: time.Now().UTC(),
+	})
+	return errors.Join(err, w.env.Bus.PutTask(ctx, t), w.follow(ctx, t))
 }
 
 // follow releases the task that waits for t, if it is known already: segments are

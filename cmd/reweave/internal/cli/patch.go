@@ -24,6 +24,7 @@ import (
 // patchFlags are the flags of patch.
 type patchFlags struct {
 	encodeFlags
+	timelineFlags
 	source          string
 	ranges          []string
 	aligned, ripple bool
@@ -41,13 +42,21 @@ changed is found by itself; OUT equals, byte for byte, what encoding NEW from sc
 
 With --range, NEW is the source that BASE was made from, and the frames from A up to, but
 not including, B are replaced by those of FIX. A and B are timecodes from 00:00:00:00
-(drop-frame with a semicolon), seconds, or frames such as 1713f.
+(drop-frame with a semicolon), seconds, or frames such as 1713f. --ranges FILE reads such
+ranges from a CSV, an EDL or markers of DaVinci Resolve.
+
+With --edl OLD --edl NEW, two EDLs, FCPXML or OpenTimelineIO files, NEW is the new render of
+the whole timeline: what the lists show to be the same keeps BASE's chunks, though NEW's
+packets may be others, and all else is encoded of NEW. Lists tell timing: grades, effects
+and retiming that they don't mention are not seen; compare the pictures with --same pixels.
 
 Then the patch is proved: the packets that are kept are compared with those of BASE, and
 two groups of pictures on either side of every seam are decoded. OUT` + reportSuffix + ` holds
 the proof; reweave verify repeats it. BASE is only read.`,
 		Example: `  reweave patch film.mp4 --source film-v2.mov -o film-v2.mp4
-  reweave patch film.mp4 --source film.mov --range 00:01:10:00-00:01:14:12=fix.mov -o film-v2.mp4`,
+  reweave patch film.mp4 --source film.mov --range 00:01:10:00-00:01:14:12=fix.mov -o film-v2.mp4
+  reweave patch film.mp4 --source film-v2.mov --edl film.edl --edl film-v2.edl -o film-v2.mp4
+  reweave patch film.mp4 --source film.mov --ranges markers.csv --fix film-v2.mov --aligned -o film-v2.mp4`,
 		Args: takes("BASE"),
 		RunE: a.does(func(ctx context.Context, c *cobra.Command, args []string) error {
 			return a.patch(ctx, c, args[0], &o)
@@ -59,6 +68,7 @@ the proof; reweave verify repeats it. BASE is only read.`,
 	f.BoolVar(&o.aligned, "aligned", false, "each FIX holds the whole film, not the range alone")
 	f.BoolVar(&o.ripple, "ripple", false, "each FIX may have another length than its range, and what is behind moves")
 	f.BoolVar(&o.rebuild, "rebuild", false, "encode with the encoder that there is, and so every chunk, when BASE's is gone")
+	o.timelineFlags.register(c)
 	o.registerPlace(c, a.server)
 	return c
 }
@@ -84,8 +94,8 @@ func (a *app) patch(ctx context.Context, c *cobra.Command, base string, o *patch
 	if o.source == "" {
 		return fault.Userf("usage", "patch", "there is no NEW", "name the changed source: --source NEW")
 	}
-	if len(o.ranges) == 0 && (o.aligned || o.ripple) {
-		return fault.Userf("usage", "patch", "--aligned and --ripple say what the files of --range hold, and there is none", "add --range A-B=FIX")
+	if err := o.timelineFlags.check(o.ranges, o.aligned, o.ripple); err != nil {
+		return err
 	}
 	if err := p.findBase(); err != nil {
 		return err
@@ -134,6 +144,14 @@ func (p *patching) like(ctx context.Context, cl *client.Client) error {
 		return fault.Userf("other-container", p.target.Path, fmt.Sprintf("BASE is %s, not %s", p.manifest.Container, p.target.Container),
 			"end OUT in ."+p.manifest.Container)
 	}
+	if spec.Keep, err = p.keepByEDL(p.manifest, p.name, spec.Like.Rate); err != nil {
+		return err
+	}
+	listed, err := p.fixesOf(p.manifest, p.name, spec.Like.Rate, p.aligned)
+	if err != nil {
+		return err
+	}
+	p.fixes = append(p.fixes, listed...)
 	if spec.Edits, err = p.edits(ctx, cl, p.fixes, spec.Like.Rate, p.aligned, p.ripple); err != nil {
 		return err
 	}
@@ -182,6 +200,9 @@ func (p *patching) made(ctx context.Context, cl *client.Client) error {
 		return err
 	}
 	p.report.Base.Name, p.report.Output.Name, p.report.Same = p.name, filepath.Base(p.target.Path), "packets"
+	if p.keepsByEDL {
+		p.report.Same = "timeline"
+	}
 	p.report.Name(p.manifest)
 	if err := writeReport(p.report, p.target.Path+reportSuffix); err != nil {
 		return err
@@ -217,6 +238,9 @@ type patched struct {
 
 func (p *patching) tell() error {
 	r := p.encoding.result(p.target.Path)
+	if p.keepsByEDL || p.list != "" {
+		r.Notes = append(r.Notes, timingOnly)
+	}
 	switch {
 	case p.flags.json:
 		return printObject(p.stdout, patched{result: r, Changes: p.report.Changes, Report: p.target.Path + reportSuffix})

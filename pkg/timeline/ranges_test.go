@@ -32,8 +32,10 @@ func TestRanges(t *testing.T) {
 	}{
 		"Resolve's markers": {"m.edl", markersEDL, hour, "[{{240 288} 4 Sky } {{492 493} 7 Marker 2 } {{720 744} 10 Bridge | deck }]"},
 		"events":            {"m.edl", reel, timeline.Options{Rate: pal, Start: "01:00:00:00"}, "[{{0 80} 4 A012C003_190412_R2EC } {{80 180} 8 A012C003_190412_R2EC } {{180 230} 11 B001C010 } {{230 255} 14 BL } {{255 355} 15 B001C011 }]"},
-		"a table": {"m.csv", "in,out,fix,note\n01:00:10:00,01:00:12:00,sky.mov,\"the sky, again\"\n# not yet\n\n5.5,6,b.mov,\n", hour,
-			"[{{132 144} 5  b.mov} {{240 288} 2 the sky, again sky.mov}]"},
+		"a table": {
+			"m.csv", "in,out,fix,note\n01:00:10:00,01:00:12:00,sky.mov,\"the sky, again\"\n# not yet\n\n5.5,6,b.mov,\n", hour,
+			"[{{132 144} 5  b.mov} {{240 288} 2 the sky, again sky.mov}]",
+		},
 		"without a header": {"m.csv", "240f,288f,sky.mov,Sky\n", hour, "[{{240 288} 1 Sky sky.mov}]"},
 		"semicolons":       {"m.csv", "Start;Duration;Name\n00:00:10:00;00:00:02:00;Sky\n", timeline.Options{Rate: cine}, "[{{240 288} 2 Sky }]"},
 		"drop frame":       {"m.csv", "00:01:00;02,00:01:01;02\n", timeline.Options{Rate: ntsc}, "[{{1800 1830} 1  }]"},

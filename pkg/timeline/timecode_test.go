@@ -21,10 +21,22 @@ var (
 
 // clocks are all ways to count frames that films have.
 var clocks = []timeline.Clock{
-	{Rate: film}, {Rate: cine}, {Rate: pal}, {Rate: ntsc}, {Rate: ntsc, Drop: true}, {Rate: media.Rational{Num: 30, Den: 1}},
-	{Rate: media.Rational{Num: 48000, Den: 1001}}, {Rate: media.Rational{Num: 48, Den: 1}}, {Rate: media.Rational{Num: 50, Den: 1}},
-	{Rate: fast}, {Rate: fast, Drop: true}, {Rate: media.Rational{Num: 60, Den: 1}}, {Rate: media.Rational{Num: 100, Den: 1}},
-	{Rate: swift}, {Rate: swift, Drop: true}, {Rate: media.Rational{Num: 120, Den: 1}},
+	{Rate: film},
+	{Rate: cine},
+	{Rate: pal},
+	{Rate: ntsc},
+	{Rate: ntsc, Drop: true},
+	{Rate: media.Rational{Num: 30, Den: 1}},
+	{Rate: media.Rational{Num: 48000, Den: 1001}},
+	{Rate: media.Rational{Num: 48, Den: 1}},
+	{Rate: media.Rational{Num: 50, Den: 1}},
+	{Rate: fast},
+	{Rate: fast, Drop: true},
+	{Rate: media.Rational{Num: 60, Den: 1}},
+	{Rate: media.Rational{Num: 100, Den: 1}},
+	{Rate: swift},
+	{Rate: swift, Drop: true},
+	{Rate: media.Rational{Num: 120, Den: 1}},
 }
 
 // TestTimecodesNameEachFrameOnce goes from frames to timecodes and back.

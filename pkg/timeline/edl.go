@@ -184,7 +184,7 @@ func (e *edl) comment(text string) {
 	l, upper := e.last(), strings.ToUpper(text)
 	value := func(keys ...string) (string, bool) {
 		for _, k := range keys {
-			if strings.HasPrefix(upper, k) && len(upper) == len(text) {
+			if len(text) >= len(k) && strings.EqualFold(text[:len(k)], k) {
 				return strings.TrimSpace(text[len(k):]), true
 			}
 		}

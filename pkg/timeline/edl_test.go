@@ -80,6 +80,7 @@ func TestEDLsDiffer(t *testing.T) {
 		"a note":            {"FIX THE SKY", "fixed", "[]"},
 		"other numbers":     {"004  BL", "104  BL", "[]"},
 		"a clip":            {"TO CLIP NAME:  gulls & nets", "TO CLIP NAME:  gulls & nots", "[{replaced {80 180} {80 180}}]"},
+		"a clip of words":   {"TO CLIP NAME:  gulls & nets", "TO CLIP NAME:  \u0250 \u0131", "[{replaced {80 180} {80 180}}]"},
 		"a dissolve":        {"D    024", "D    012", "[{replaced {80 104} {80 104}}]"},
 		"its other side":    {"C        10:04:15:00 10:04:15:00", "C        10:04:16:00 10:04:16:00", "[{replaced {80 104} {80 104}}]"},
 		"a wipe":            {"W001", "W002", "[{replaced {255 267} {255 267}}]"},
@@ -90,6 +91,8 @@ func TestEDLsDiffer(t *testing.T) {
 		"its sound's end":   {"01:00:15:00", "01:00:15:05", "[{inserted {375 375} {375 380}}]"},
 		"a speed not told":  {"02:00:00:00 02:00:01:00", "02:00:00:00 02:00:01:10", "[]"},
 		"a length not told": {"03:00:00:00 03:00:04:00", "03:00:00:00 03:00:03:00", "[{replaced {255 355} {255 355}}]"},
+		// Letters that take fewer bytes as capitals.
+		"its letters": {"gulls & nets.mov\n", "\u0131\u0131\n", "[{replaced {80 180} {80 180}}]"},
 	} {
 		o := timeline.Options{Rate: pal}
 		changed := strings.ReplaceAll(reel, tc.old, tc.new)

@@ -120,7 +120,7 @@ func (t *Timeline) settle(o Options, first int) error {
 	t.Start = first
 	if o.Start != "" {
 		var err error
-		if t.Start, err = (Clock{t.Rate, t.Drop || strings.Contains(o.Start, ";")}).Frame(o.Start); err != nil {
+		if t.Start, err = t.Frame(o.Start); err != nil {
 			return bad(t.Name, 0, "the start can't be used: "+err.Error(), "give the timecode of the first frame, such as 01:00:00:00")
 		}
 	}

@@ -136,6 +136,6 @@ func (e *edl) transition(i int, to Event, ends map[[2]int][]int) Transition {
 	if s.Reel == "BLACK" {
 		return t
 	}
-	t.From = s.content().after(from.ro - from.ri)
+	t.From = Event{In: from.ri, Out: from.ro, Source: s}.content().after(from.ro - from.ri)
 	return t
 }

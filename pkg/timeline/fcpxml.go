@@ -179,6 +179,11 @@ var silent = []string{
 	"adjust-voiceIsolation", "audio-channel-source", "audio-role-source", "audio-source", "filter-audio", "bookmark", "import-options", "smart-collection",
 }
 
+// isMedia reports whether an element within a clip is what is shown, and not how.
+func isMedia(e *element) bool {
+	return isItem(e) || slices.Contains([]string{"spine", "sequence", "mc-source", "sync-source", "conform-rate"}, e.name)
+}
+
 // isItem reports whether an element has a place in a storyline.
 func isItem(e *element) bool {
 	switch e.name {
@@ -258,7 +263,11 @@ func (f *fcpxml) event(e *element, in, long, start *moment, layer int) error {
 	if slices.ContainsFunc(e.kids, func(k *element) bool { return k.name == "timeMap" }) {
 		s.Speed = "retimed"
 	}
-	s.Effects = f.look(e, "srcEnable")
+	s.File += f.look(e, isMedia, "srcEnable")
+	s.Effects = f.look(e, func(k *element) bool { return !isMedia(k) })
+	if r := f.resources[e.attrs["ref"]]; r != nil && r.name == "effect" {
+		s.Effects += "generated"
+	}
 	f.Events = append(f.Events, Event{Line: e.line, Track: layer, In: from, Out: to, Source: s})
 	return nil
 }

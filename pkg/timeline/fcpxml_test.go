@@ -73,7 +73,7 @@ func TestFCPXML(t *testing.T) {
 	if s := strings.Join(got, "|"); s != want {
 		t.Errorf("the events are\n%s, want\n%s", s, want)
 	}
-	if len(l.Transitions) != 1 || l.Transitions[0].In != 135 || l.Transitions[0].Out != 165 || l.Transitions[0].From.At != 108135 || l.Transitions[0].To.At != 15 {
+	if len(l.Transitions) != 1 || l.Transitions[0].In != 135 || l.Transitions[0].Out != 165 || l.Transitions[0].From.At != 108135 || l.Transitions[0].To.At != -15 {
 		t.Errorf("the transitions are %+v", l.Transitions)
 	}
 }
@@ -100,6 +100,9 @@ func TestFCPXMLsDiffer(t *testing.T) {
 		"a dissolve":      {"FxPlug:4731E73A", "FxPlug:4731E73B", "[{replaced {135 165} {135 165}}]"},
 		"a compound clip": {`<spine><asset-clip ref="r3" offset="0s" start="0s"`, `<spine><asset-clip ref="r3" offset="0s" start="1s"`, "[{replaced {270 330} {270 330}}]"},
 		"a speed":         {`value="8s"`, `value="9s"`, "[{replaced {330 450} {330 450}}]"},
+		"a treated tail":  {`start="30030/30000s" duration="90090/30000s"`, `start="30030/30000s" duration="60060/30000s"`, "[{replaced {135 240} {135 210}} {inserted {270 270} {240 270}}]"},
+		"a title's tail":  {`start="3600s" duration="30030/30000s">`, `start="3600s" duration="20020/30000s">`, "[{replaced {30 60} {30 60}}]"},
+		"a compound tail": {`name="Compound" duration="60060/30000s"`, `name="Compound" duration="40040/30000s"`, "[{replaced {310 330} {310 330}}]"},
 		"hidden":          {`name="inset"`, `name="inset" enabled="0"`, "[{replaced {180 195} {180 195}}]"},
 	} {
 		changed := strings.ReplaceAll(project, tc.old, tc.new)

@@ -18,10 +18,11 @@ func (f *fcpxml) aside(e *element) bool {
 	return lane != 0
 }
 
-// look writes out how a clip's or a transition's own picture is made, with the named
-// attributes of it. Styles of text are numbered anew, since each export does.
-func (f *fcpxml) look(e *element, attrs ...string) string {
-	shell := &element{name: e.name, attrs: map[string]string{}, text: e.text}
+// look writes out those parts of a clip or a transition that its own picture is made of,
+// with the named attributes of it; "" where there are none. Styles of text are numbered
+// anew, since each export does.
+func (f *fcpxml) look(e *element, of func(*element) bool, attrs ...string) string {
+	shell := &element{name: e.name, attrs: map[string]string{}}
 	for _, k := range attrs {
 		if v, ok := e.attrs[k]; ok {
 			shell.attrs[k] = v
@@ -29,7 +30,7 @@ func (f *fcpxml) look(e *element, attrs ...string) string {
 	}
 	styles := map[string]string{}
 	for _, k := range e.kids {
-		if f.aside(k) {
+		if f.aside(k) || !of(k) {
 			continue
 		}
 		shell.kids = append(shell.kids, k)
@@ -38,6 +39,9 @@ func (f *fcpxml) look(e *element, attrs ...string) string {
 				styles[id] = fmt.Sprintf("style %d", len(styles))
 			}
 		}
+	}
+	if len(shell.kids)+len(shell.attrs) == 0 {
+		return ""
 	}
 	var b strings.Builder
 	shell.write(&b, func(id string) string {
@@ -100,7 +104,7 @@ func (f *fcpxml) transition(e *element, in *moment, layer, before int) error {
 	if rest+rest2 != "" || to < from {
 		return bad(f.Name, e.line, "the transition doesn't begin or end with a frame of the timeline", "let the editor conform it to frames, and export the project again")
 	}
-	t := Transition{Line: e.line, Track: layer, In: from, Out: to, Kind: f.look(e, "name")}
+	t := Transition{Line: e.line, Track: layer, In: from, Out: to, Kind: f.look(e, func(*element) bool { return true }, "name")}
 	if before >= 0 {
 		b := f.Events[before]
 		t.From = b.content().after(from - b.In)

@@ -85,7 +85,10 @@ func TestOTIOsDiffer(t *testing.T) {
 		"a title's text":  {`"text": "Harbour"`, `"text": "Harbor"`, "[{replaced {24 48} {24 48}}]"},
 		"hidden":          {`"name": "title"`, `"name": "title", "enabled": false`, "[{replaced {24 48} {24 48}}]"},
 		"a track's grade": {`"name": "V1", "kind": "Video", "source_range": null, "effects": []`, `"name": "V1", "kind": "Video", "effects": [{"OTIO_SCHEMA": "Effect.1", "effect_name": "grade"}]`, "[{replaced {0 144} {0 144}} {replaced {168 240} {168 240}}]"},
-		"a trim":          {span("100", "96"), span("100", "90"), "[{replaced {84 108} {84 102}}]"},
+		"a title's end": {span("0", "24") + `,
+        "media_references": {"DEFAULT_MEDIA": {"OTIO_SCHEMA": "Gen`, span("0", "20") + `,
+        "media_references": {"DEFAULT_MEDIA": {"OTIO_SCHEMA": "Gen`, "[{replaced {24 48} {24 48}}]"},
+		"a trim": {span("100", "96"), span("100", "90"), "[{replaced {84 108} {84 102}}]"},
 	} {
 		changed := strings.ReplaceAll(stack, tc.old, tc.new)
 		if changed == stack {

@@ -68,6 +68,9 @@ func (x *otio) item(c *object, at *moment, layer int, video bool) (end *moment, 
 		if s.File = m.text("target_url"); s.File == "" {
 			s.File = written(m, "available_range")
 			s.Clip += " " + c.text("name")
+			if m.schema() == "GeneratorReference" {
+				s.Effects = "generated"
+			}
 		} else if m.schema() == "ImageSequenceReference" {
 			s.File = written(m)
 		}
@@ -78,9 +81,9 @@ func (x *otio) item(c *object, at *moment, layer int, video bool) (end *moment, 
 			s.Speed = "retimed"
 		}
 	}
-	s.Effects = effects(c) + x.around
+	s.Effects += effects(c) + x.around
 	if _, nested := c.fields["children"]; nested {
-		s.Effects += written(c, "source_range", "name", "effects")
+		s.File = written(c, "source_range", "name", "effects")
 	}
 	x.Events = append(x.Events, Event{Line: c.line, Track: layer, In: from, Out: to, Source: s})
 	return end, nil

@@ -52,7 +52,7 @@ type Source struct {
 	Phase string
 	// Speed is "" where source and film run alike, else what the list says of it.
 	Speed string
-	// Effects are what the list tells of how the pictures are treated.
+	// Effects are what the list tells of how the pictures are treated, or made.
 	Effects string
 }
 
@@ -73,14 +73,18 @@ type Content struct {
 	At int
 }
 
-// content is what the first frame of a source shows. A source that runs at a speed of its
+// content is what the first frame of an event shows. A source that runs at a speed of its
 // own is only the same from the same beginning on, since nobody tells between which of its
-// frames a player chooses.
-func (s Source) content() Content {
-	of := []string{s.Reel, s.Clip, s.File, s.Phase, s.Speed, s.Effects}
-	c := Content{Of: strings.Join(of, "\x00"), At: s.At}
-	if s.Speed != "" {
-		c.Of, c.At = fmt.Sprintf("%s\x00%d", c.Of, s.At), 0
+// frames a player chooses; and what is treated is only the same in an event of the same
+// length, since a title's animation or a move across a still goes by that.
+func (e Event) content() Content {
+	of := []string{e.Reel, e.Clip, e.File, e.Phase, e.Speed, e.Effects}
+	c := Content{Of: strings.Join(of, "\x00"), At: e.At}
+	if e.Effects != "" {
+		c.Of = fmt.Sprintf("%s\x00%d long", c.Of, e.Out-e.In)
+	}
+	if e.Speed != "" || e.Effects != "" {
+		c.Of, c.At = fmt.Sprintf("%s\x00%d", c.Of, e.At), 0
 	}
 	return c
 }

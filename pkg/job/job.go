@@ -68,6 +68,8 @@ type Spec struct {
 	// Builds pins encoders to builds of theirs, by encoder: those that a deliverable was
 	// made with which the new one is to share chunks with.
 	Builds map[string]string `json:"builds,omitempty" doc:"encoder builds to use, by encoder, as a manifest tells them (default: what the workers have)"`
+	// Keep names frames that the source shares with another deliverable.
+	Keep *Keep `json:"keep,omitempty" doc:"frames that the source shares with a deliverable made here, whose chunks are taken for them"`
 	// Same finds what is the same as in another deliverable, below the packets.
 	Same *Same `json:"same,omitempty" doc:"look for frames that are the same as a deliverable's though their packets are not"`
 	// Like says what the source must be to share chunks with another deliverable's.
@@ -80,7 +82,7 @@ type Spec struct {
 
 // WithoutSource returns the part of s that says what kind of deliverable is made.
 func (s Spec) WithoutSource() Spec {
-	s.Source, s.Name, s.Class, s.Webhook, s.Edits, s.Sound, s.Builds, s.Like, s.Same = "", "", "", nil, nil, nil, nil, nil, nil
+	s.Source, s.Name, s.Class, s.Webhook, s.Edits, s.Sound, s.Builds, s.Like, s.Same, s.Keep = "", "", "", nil, nil, nil, nil, nil, nil, nil
 	return s
 }
 

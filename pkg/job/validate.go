@@ -72,6 +72,7 @@ func (s Spec) Validate(available map[string][]string, also ...SourceKind) error 
 	s.checkSource(&is, also)
 	s.checkEdits(&is, also)
 	s.checkSame(&is)
+	s.checkKeep(&is)
 	s.checkSound(&is, also)
 	s.checkContainer(&is)
 	checkCodec(&is, s.Video, available)

@@ -195,3 +195,26 @@ func TestAvailability(t *testing.T) {
 		t.Errorf("an encoder that tells no presets takes any: %v", err)
 	}
 }
+
+func TestKeepIsChecked(t *testing.T) {
+	base := strings.Repeat("0a", 32)
+	for says, k := range map[string]*job.Keep{
+		"":                                       {Base: base, Frames: 30, Runs: []job.KeepRun{{Old: 0, New: 5, Frames: 10}, {Old: 20, New: 15, Frames: 15}}},
+		"keep.base: it is no digest":             {Base: "../" + base[3:], Frames: 30},
+		"keep.runs[0]: it has no frames":         {Base: base, Frames: 30, Runs: []job.KeepRun{{Old: 0, New: 0}}},
+		"keep.runs[1]: it begins before the one": {Base: base, Frames: 30, Runs: []job.KeepRun{{Old: 0, New: 0, Frames: 10}, {Old: 9, New: 10, Frames: 1}}},
+		"keep.runs[0]: it ends behind the 30":    {Base: base, Frames: 30, Runs: []job.KeepRun{{Old: 0, New: 21, Frames: 10}}},
+	} {
+		s := job.Spec{Source: source, Keep: k}.WithDefaults()
+		if err := s.Validate(fleet); (err == nil) != (says == "") || err != nil && !strings.Contains(err.Error(), says) {
+			t.Errorf("%+v: %v, want %q", k, err, says)
+		}
+		s.Edits = []job.Edit{{From: 0, To: 1, Source: source}}
+		if err := s.Validate(fleet); err == nil || !strings.Contains(err.Error(), "edits and keep exclude each other") {
+			t.Errorf("with edits: %v", err)
+		}
+		if s.WithoutSource().Keep != nil {
+			t.Error("what is kept is no setting of a deliverable")
+		}
+	}
+}

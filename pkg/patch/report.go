@@ -25,7 +25,7 @@ type Report struct {
 	Version int  `json:"version"`
 	Base    File `json:"base"`
 	Output  File `json:"output"`
-	// Same is the depth at which frames were taken for the same: packets.
+	// Same is how frames were taken for the same: packets, or timeline.
 	Same string         `json:"same,omitempty"`
 	Rate media.Rational `json:"rate"`
 	// Changes are the stretches that are new, Kept those that both have bit for bit; the

@@ -47,7 +47,7 @@ func (w *work) assemble(ctx context.Context, main *reel, same []stretch) error {
 		return err
 	}
 	w.plan.End = main.end() + shift
-	return nil
+	return w.checkLength(main)
 }
 
 // pass hands on the source's segments before frame to, -1 for all.

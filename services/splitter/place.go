@@ -207,12 +207,7 @@ func (w *work) offer(ctx context.Context, t queue.Task, source io.ReadSeeker) (w
 	}
 	switch info, err := st.Stat(ctx, store.ChunkKey(t.Key)); {
 	case err == nil && info.Meta["sha256"] != "":
-		w.service.reused.Inc()
-		_, err := bus.CommitDone(ctx, queue.Done{
-			Job: t.Job, Task: t.ID, Key: t.Key, SHA256: info.Meta["sha256"], Bytes: info.Size,
-			Frames: t.Frames, Pixels: info.Meta["pixels"], Reused: true, Worker: "splitter", At: time.Now().UTC(),
-		})
-		return false, errors.Join(err, bus.PutTask(ctx, t), w.follow(ctx, t))
+		return false, w.known(ctx, t, info)
 	case err != nil && !errors.Is(err, store.ErrNotFound):
 		return false, err
 	}
@@ -238,6 +233,16 @@ func (w *work) offer(ctx context.Context, t queue.Task, source io.ReadSeeker) (w
 	}
 	defer faultpoint.Hit("splitter.after-enqueue")
 	return true, bus.Release(ctx, t)
+}
+
+// known makes a task known whose chunk is in the store already.
+func (w *work) known(ctx context.Context, t queue.Task, info store.Info) error {
+	w.service.reused.Inc()
+	_, err := w.env.Bus.CommitDone(ctx, queue.Done{
+		Job: t.Job, Task: t.ID, Key: t.Key, SHA256: info.Meta["sha256"], Bytes: info.Size,
+		Frames: t.Frames, Pixels: info.Meta["pixels"], Reused: true, Worker: "splitter", At: time.Now().UTC(),
+	})
+	return errors.Join(err, w.env.Bus.PutTask(ctx, t), w.follow(ctx, t))
 }
 
 // follow releases the task that waits for t, if it is known already: segments are

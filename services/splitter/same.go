@@ -1,6 +1,7 @@
 package splitter
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -30,15 +31,17 @@ type baseChunk struct {
 // not in packets: those are found without looking. The source is read for it once more,
 // and decoded where no segment of the base has its packets.
 func (w *work) same(ctx context.Context) ([]stretch, error) {
+	if w.job.Spec.Keep != nil {
+		return w.kept(ctx)
+	}
 	if w.job.Spec.Same == nil {
 		return nil, nil
 	}
-	base, err := w.base(ctx)
+	base, err := w.base(ctx, w.job.Spec.Same.Base, "same.base")
 	if err != nil {
 		return nil, err
 	}
-	if string(base.Plan.Recipe.Canonical()) != string(w.plan.Recipe.Canonical()) {
-		w.plan.Notes = append(w.plan.Notes, "nothing is taken over by its pixels: the deliverable was made with other settings or another encoder")
+	if !w.sameRecipe(base) {
 		return nil, nil
 	}
 	l := w.newLook(base)
@@ -93,7 +96,7 @@ func (w *work) stored(ctx context.Context, all []stretch) (kept []stretch, err e
 	for _, s := range all {
 		info, err := w.env.Store.Stat(ctx, store.ChunkKey(s.chunk.Key))
 		switch {
-		case err == nil && info.Meta["sha256"] == s.chunk.SHA256:
+		case err == nil && info.Meta["sha256"] == s.chunk.SHA256: // else it was made anew by others, or is damaged
 			kept = append(kept, s)
 		case err != nil && !errors.Is(err, store.ErrNotFound):
 			return nil, err
@@ -105,13 +108,21 @@ func (w *work) stored(ctx context.Context, all []stretch) (kept []stretch, err e
 	return kept, nil
 }
 
-// base reads the manifest of the deliverable to compare with.
-func (w *work) base(ctx context.Context) (*plan.Manifest, error) {
-	sum := w.job.Spec.Same.Base
+// sameRecipe reports whether a deliverable's chunks can be the job's: it has one recipe.
+func (w *work) sameRecipe(m *plan.Manifest) bool {
+	if bytes.Equal(m.Plan.Recipe.Canonical(), w.plan.Recipe.Canonical()) {
+		return true
+	}
+	w.plan.Notes = append(w.plan.Notes, "no chunk is taken over: the other deliverable was made with other settings or another encoder")
+	return false
+}
+
+// base reads the manifest of another deliverable, by its digest, which field of the Spec names.
+func (w *work) base(ctx context.Context, sum, field string) (*plan.Manifest, error) {
 	key := store.ManifestKey(w.job.Tenant, sum)
 	info, err := w.env.Store.Stat(ctx, key)
 	if errors.Is(err, store.ErrNotFound) {
-		return nil, fault.Userf("no-such-deliverable", "same.base", "no deliverable with the digest "+sum+" was made here",
+		return nil, fault.Userf("no-such-deliverable", field, "no deliverable with the digest "+sum+" was made here",
 			"encode its source here first")
 	} else if err != nil {
 		return nil, err

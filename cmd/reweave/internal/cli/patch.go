@@ -2,31 +2,24 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
-	"maps"
-	"os"
 	"path/filepath"
-	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
 
-	"github.com/reweave/reweave/cmd/reweave/internal/deliverable"
-	"github.com/reweave/reweave/internal/embed"
 	"github.com/reweave/reweave/pkg/client"
 	"github.com/reweave/reweave/pkg/fault"
 	"github.com/reweave/reweave/pkg/ffmpeg"
 	"github.com/reweave/reweave/pkg/job"
 	"github.com/reweave/reweave/pkg/patch"
 	"github.com/reweave/reweave/pkg/plan"
-	"github.com/reweave/reweave/pkg/store"
 )
 
 // patchFlags are the flags of patch.
 type patchFlags struct {
 	encodeFlags
+	timelineFlags
 	source          string
 	ranges          []string
 	aligned, ripple bool
@@ -48,14 +41,22 @@ With --same eye, so are frames that come as near to BASE's as --tolerance says. 
 are compared, OUT equals, byte for byte, what encoding NEW from scratch gives.
 
 With --range, NEW is the source that BASE was made from (which is known, where it was not
-moved), and the frames from A up to, but not including, B are replaced by those of FIX. A and B are timecodes from 00:00:00:00
-(drop-frame with a semicolon), seconds, or frames such as 1713f.
+moved), and the frames from A up to, but not including, B are replaced by those of FIX. A
+and B are timecodes from 00:00:00:00 (drop-frame with a semicolon), seconds, or frames such
+as 1713f. --ranges FILE reads such ranges from a CSV, an EDL or markers of DaVinci Resolve.
+
+With --edl OLD --edl NEW, two EDLs, FCPXML or OpenTimelineIO files, NEW is the new render of
+the whole timeline: what the lists show to be the same keeps BASE's chunks, though NEW's
+packets may be others, and all else is encoded of NEW. Lists tell timing: grades, effects
+and retiming that they don't mention are not seen; compare the pictures with --same pixels.
 
 Then the patch is proved: the packets that are kept are compared with those of BASE, and
 two groups of pictures on either side of every seam are decoded. OUT` + reportSuffix + ` holds
 the proof, and OUT` + pageSuffix + ` shows it; reweave verify repeats it. BASE is only read.`,
 		Example: `  reweave patch film.mp4 --source film-v2.mov -o film-v2.mp4
-  reweave patch film.mp4 --source film.mov --range 00:01:10:00-00:01:14:12=fix.mov -o film-v2.mp4`,
+  reweave patch film.mp4 --source film.mov --range 00:01:10:00-00:01:14:12=fix.mov -o film-v2.mp4
+  reweave patch film.mp4 --source film-v2.mov --edl film.edl --edl film-v2.edl -o film-v2.mp4
+  reweave patch film.mp4 --source film.mov --ranges markers.csv --fix film-v2.mov --aligned -o film-v2.mp4`,
 		Args: takes("BASE"),
 		RunE: a.does(func(ctx context.Context, c *cobra.Command, args []string) error {
 			return a.patch(ctx, c, args[0], &o)
@@ -69,6 +70,7 @@ the proof, and OUT` + pageSuffix + ` shows it; reweave verify repeats it. BASE i
 	f.BoolVar(&o.rebuild, "rebuild", false, "encode with the encoder that there is, and so every chunk, when BASE's is gone")
 	f.StringVar(&o.audio, "audio", newSound, "whose sound OUT has: keep, that of BASE, packet by packet; new, that of NEW; patch, that of NEW with the fixes' in their ranges")
 	o.sameFlags.register(f)
+	o.timelineFlags.register(c)
 	o.registerPlace(c, a.server)
 	return c
 }
@@ -93,11 +95,11 @@ func (a *app) patch(ctx context.Context, c *cobra.Command, base string, o *patch
 	}}
 	p.shape, p.done, p.codecs = p.like, p.made, p.encoders
 	defer func() { p.remove() }()
-	if o.source == "" && len(o.ranges) == 0 {
+	if o.source == "" && len(o.ranges) == 0 && o.list == "" {
 		return fault.Userf("usage", "patch", "there is no NEW", "name the changed source: --source NEW")
 	}
-	if len(o.ranges) == 0 && (o.aligned || o.ripple) {
-		return fault.Userf("usage", "patch", "--aligned and --ripple say what the files of --range hold, and there is none", "add --range A-B=FIX")
+	if err := o.timelineFlags.check(o.ranges, o.aligned, o.ripple); err != nil {
+		return err
 	}
 	if err := p.findBase(); err != nil {
 		return err
@@ -113,24 +115,6 @@ func (a *app) patch(ctx context.Context, c *cobra.Command, base string, o *patch
 		}
 	}
 	return p.run(ctx, c, source, func() error { return p.tell() })
-}
-
-// findBase tells a file from a job's id.
-func (p *patching) findBase() error {
-	info, err := os.Stat(p.name)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return nil
-	case err != nil:
-		return fault.Userf("bad-input", p.name, "BASE can't be looked at: "+cause(err), "")
-	case info.IsDir():
-		return fault.Userf("bad-input", p.name, "BASE is a directory", "name a deliverable, or the id of a job")
-	}
-	if p.file, err = filepath.Abs(p.name); err != nil {
-		return fault.Userf("bad-input", p.name, cause(err), "")
-	}
-	p.keep = info
-	return nil
 }
 
 // like asks for what BASE is, of another source.
@@ -152,6 +136,14 @@ func (p *patching) like(ctx context.Context, cl *client.Client) error {
 		return fault.Userf("other-container", p.target.Path, fmt.Sprintf("BASE is %s, not %s", p.manifest.Container, p.target.Container),
 			"end OUT in ."+p.manifest.Container)
 	}
+	if spec.Keep, err = p.keepByEDL(p.manifest, p.name, spec.Like.Rate); err != nil {
+		return err
+	}
+	listed, err := p.fixesOf(p.manifest, p.name, spec.Like.Rate, p.aligned)
+	if err != nil {
+		return err
+	}
+	p.fixes = append(p.fixes, listed...)
 	if spec.Same, err = p.find(); err != nil {
 		return err
 	}
@@ -169,6 +161,8 @@ func (p *patching) like(ctx context.Context, cl *client.Client) error {
 func (p *patching) find() (*job.Same, error) {
 	byHand := ""
 	switch {
+	case p.keepsByEDL:
+		byHand = "--edl says what changed"
 	case len(p.fixes) > 0:
 		byHand = "--range says what changed"
 	case p.input.pipe != nil:
@@ -179,56 +173,10 @@ func (p *patching) find() (*job.Same, error) {
 	if s != nil {
 		p.depth = string(s.Depth)
 	}
+	if p.keepsByEDL {
+		p.depth = "timeline"
+	}
 	return s, err
-}
-
-// read fetches BASE's manifest, by the file's digest or the job's id.
-func (p *patching) read(ctx context.Context, cl *client.Client) ([]byte, error) {
-	if p.file == "" {
-		return cl.Manifest(ctx, p.name)
-	}
-	sum, err := p.digest()
-	if err != nil {
-		return nil, err
-	}
-	return cl.ManifestOf(ctx, sum)
-}
-
-// digest returns the SHA-256 of BASE, a file.
-func (p *patching) digest() (sum string, err error) {
-	if p.sum != "" {
-		return p.sum, nil
-	}
-	f, err := os.Open(p.file)
-	if err != nil {
-		return "", fault.Userf("bad-input", p.name, "BASE can't be read: "+cause(err), "")
-	}
-	defer func() { _ = f.Close() }() // it was only read
-	if p.sum, _, err = store.Digest(f); err != nil {
-		return "", fmt.Errorf("read BASE: %w", err)
-	}
-	return p.sum, nil
-}
-
-// encoders returns those that BASE was made with, where its manifest lies in a data
-// directory, so that no others are tried out.
-func (p *patching) encoders(dir string) []string {
-	if p.file == "" || p.audio == patchSound {
-		return nil
-	}
-	sum, err := p.digest()
-	if err != nil {
-		return nil
-	}
-	b, err := embed.Object(dir, store.ManifestKey("", sum))
-	if err != nil {
-		return nil
-	}
-	m, err := plan.DecodeManifest(b)
-	if err != nil {
-		return nil
-	}
-	return slices.Sorted(maps.Keys(m.Builds))
 }
 
 // made has what the proof needs once the deliverable is in place and its server still
@@ -263,25 +211,6 @@ func (p *patching) made(ctx context.Context, cl *client.Client) error {
 	return p.report.Check()
 }
 
-// fetchBase fetches the deliverable of the job that BASE is into a temporary file.
-func (p *patching) fetchBase(ctx context.Context, cl *client.Client) error {
-	dir, err := os.MkdirTemp("", "reweave-base-*")
-	if err != nil {
-		return fmt.Errorf("fetch BASE: %w", err)
-	}
-	p.remove = func() { _ = os.RemoveAll(dir) }
-	j, err := cl.Job(ctx, p.name)
-	if err != nil {
-		return err
-	}
-	to, err := deliverable.Check(filepath.Join(dir, "base."+j.Spec.Container), true, nil)
-	if err != nil {
-		return err
-	}
-	p.file = to.Path
-	return fetch(ctx, cl, j, to, p.show)
-}
-
 // patched is what patch --json prints.
 type patched struct {
 	result
@@ -291,6 +220,9 @@ type patched struct {
 
 func (p *patching) tell() error {
 	r := p.encoding.result(p.target.Path)
+	if p.keepsByEDL || p.list != "" {
+		r.Notes = append(r.Notes, timingOnly)
+	}
 	switch {
 	case p.flags.json:
 		return printObject(p.stdout, patched{result: r, Changes: p.report.Changes, Report: p.target.Path + reportSuffix})

@@ -54,7 +54,7 @@ run: build ## serve the API at http://127.0.0.1:8080, all in one process
 
 .PHONY: test
 test: ## run all tests; ends with "N passed, 0 failed", and fails when one is skipped
-	$(GO) test -json -count=1 -timeout 10m $(TESTFLAGS) work | $(GO) run ./internal/testsum
+	$(GO) test -json -count=1 -timeout 13m $(TESTFLAGS) work | $(GO) run ./internal/testsum
 
 .PHONY: test-short
 test-short: ## run the tests that take no real encode

@@ -69,6 +69,10 @@ func meaning(r minio.ErrorResponse) (class fault.Class, slug, title, hint string
 		return fault.Permanent, "store-no-bucket", "the bucket is gone", "create it, or restart the service, which does"
 	case "BadDigest", "XAmzContentChecksumMismatch", "XAmzContentSHA256Mismatch", "IncompleteBody", "RequestTimeout", "SlowDown":
 		return fault.Retry, "store-unavailable", "the transfer to the object store broke", ""
+	case "ExistingObjectIsDirectory":
+		// Of a server that keeps objects as files: another request took away the directory
+		// that this one had just made, when the last object in it was deleted.
+		return fault.Retry, "store-unavailable", "the object store is in trouble", ""
 	}
 	switch {
 	case r.StatusCode == http.StatusInsufficientStorage:

@@ -33,6 +33,7 @@ func TestClassify(t *testing.T) {
 		{http.StatusServiceUnavailable, "SlowDown", fault.Retry, "store-unavailable"},
 		{http.StatusBadGateway, "", fault.Retry, "store-unavailable"},
 		{http.StatusBadRequest, "BadDigest", fault.Retry, "store-unavailable"},
+		{http.StatusConflict, "ExistingObjectIsDirectory", fault.Retry, "store-unavailable"},
 		{http.StatusBadRequest, "KeyTooLongError", fault.Permanent, "store-refused"},
 	} {
 		answer := minio.ErrorResponse{StatusCode: c.status, Code: c.code}

@@ -66,7 +66,7 @@ test-race: ## run all tests with the race detector (needs a C compiler)
 
 .PHONY: lint
 lint: $(LINT) ## run golangci-lint over all modules
-	$(GO) list -f '{{.Dir}}/...' -m | xargs $(LINT) run
+	$(GO) list -f '{{.Dir}}/...' -m | xargs $(LINT) run --allow-parallel-runners
 
 .PHONY: fmt
 fmt: $(LINT) ## format all Go files

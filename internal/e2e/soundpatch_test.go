@@ -42,7 +42,7 @@ func TestAPatchedRangeHasItsSound(t *testing.T) {
 			t.Parallel()
 			dir := t.TempDir()
 			e2e.Command(t, dir, append([]string{"encode", film, "-o", "base.mov", "--audio", "copy"}, exactly...)...).Succeed()
-			patchOf(t, dir, "base.mov", film, "out.mov", append(tc.args, "--audio", "patch")...)
+			r := patchOf(t, dir, "base.mov", film, "out.mov", append(tc.args, "--audio", "patch")...)
 			got := e2e.Listen(t, filepath.Join(dir, "out.mov"), 0)
 			want := append([]float32{}, own.Samples[:tc.from*frame]...)
 			want = append(want, its.Samples[:tc.frames*frame]...)
@@ -61,6 +61,9 @@ func TestAPatchedRangeHasItsSound(t *testing.T) {
 			steepest := steep(own.Samples) + steep(its.Samples)
 			if s := steep(got.Samples); s > steepest {
 				t.Errorf("it jumps by %f from one sample to the next, more than %f: a click", s, steepest)
+			}
+			if tracks := reportOf(t, r.Report).Tracks; len(tracks) != 1 || tracks[0].Same {
+				t.Errorf("the report says %+v of the sound", tracks)
 			}
 			verified(t, dir, "out.mov", "base.mov", 0, "")
 		})
@@ -124,7 +127,10 @@ func TestKeptSoundIsBitForBit(t *testing.T) {
 		"none":    testenv.Media(t, "in.mov", "-f", "lavfi", "-i", "testsrc2=s=160x120:r=25:d=12,format=yuvj420p", "-vf", box, "-c:v", "mjpeg", "-q:v", "3"),
 	} {
 		out := name + ".mp4"
-		patchOf(t, dir, "base.mp4", source, out, "--audio", "keep")
+		r := patchOf(t, dir, "base.mp4", source, out, "--audio", "keep")
+		if tracks := reportOf(t, r.Report).Tracks; len(tracks) != 1 || !tracks[0].Same || tracks[0].Before == "" {
+			t.Errorf("%s: the report says %+v of the sound", name, tracks)
+		}
 		if packets(out) != was {
 			t.Errorf("%s: packets of the sound are not those of BASE", name)
 		}

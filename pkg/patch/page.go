@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"html/template"
 	"io"
+	"slices"
 
 	"github.com/reweave/reweave/pkg/media"
 )
@@ -106,8 +107,11 @@ func (r *Report) look() (list []string) {
 	if r.Same == "eye" {
 		list = append(list, "What was kept because it came near, not because it was the same: a change of grade that is smaller than the tolerance is not in this film.")
 	}
-	if r.Sound != "" {
-		list = append(list, "The sound: "+r.Sound)
+	changed := slices.ContainsFunc(r.Tracks, func(t Track) bool { return !t.Same })
+	if r.Sound != "" && changed {
+		list = append(list, "The sound, of which a track changed: "+r.Sound)
+	} else if changed {
+		list = append(list, "The sound, of which a track changed.")
 	}
 	if !r.Proved {
 		list = append(list, "The seams that did not decode as they should: this film is not proved.")

@@ -33,6 +33,8 @@ type Report struct {
 	Changes []Announced `json:"changes"`
 	Kept    []Kept      `json:"kept"`
 	Seams   []Seam      `json:"seams"`
+	// Tracks are the sound tracks, of which a patch may make some anew.
+	Tracks []Track `json:"tracks,omitempty"`
 	// Proved says that nothing is wrong: what is kept is the same in both files, and every
 	// seam decodes.
 	Proved bool `json:"proved"`
@@ -109,6 +111,9 @@ func Prove(ctx context.Context, tool *ffmpeg.Tool, base, out string) (*Report, e
 			Change: ch, Start: film.seconds(ch.New.From) - origin, End: film.seconds(ch.New.To) - origin, Why: why(ch),
 			OldStart: old.seconds(ch.Old.From) - before, OldEnd: old.seconds(ch.Old.To) - before,
 		})
+	}
+	if r.Tracks, err = tracksOf(ctx, tool, old, film); err != nil {
+		return nil, err
 	}
 	seams, err := CheckSeams(ctx, tool, old, film, c)
 	if err != nil {

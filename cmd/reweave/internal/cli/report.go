@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 
+	"github.com/reweave/reweave/pkg/fault"
 	"github.com/reweave/reweave/pkg/ffmpeg"
 	"github.com/reweave/reweave/pkg/patch"
 )
@@ -66,4 +67,18 @@ func writePage(ctx context.Context, tool *ffmpeg.Tool, r *patch.Report, base, ou
 
 func writeBeside(path string, b []byte) error {
 	return os.WriteFile(path, b, 0o644) //nolint:gosec // it is as public as the deliverable
+}
+
+// notOver refuses to write a page over one of the files that it is about.
+func notOver(page string, files ...string) error {
+	at, err := os.Stat(page)
+	if page == "" || err != nil {
+		return nil //nolint:nilerr // there is nothing to be written over
+	}
+	for _, name := range files {
+		if file, err := os.Stat(name); err == nil && os.SameFile(at, file) {
+			return fault.Userf("usage", "verify", "--html names a file that is verified, "+name, "name another file")
+		}
+	}
+	return nil
 }

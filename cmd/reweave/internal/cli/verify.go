@@ -51,6 +51,9 @@ func (a *app) verify(ctx context.Context, out, base, report, page string, asJSON
 			return fault.Userf("bad-input", file, "the file can't be read: "+cause(err), "")
 		}
 	}
+	if err := notOver(page, out, base); err != nil {
+		return err
+	}
 	announced, err := readReport(out, report)
 	if err != nil {
 		return err

@@ -17,15 +17,19 @@ import (
 type Pair struct{ Before, After []byte }
 
 // Pictures takes pictures of the first changes of a report: of the frame that differs most,
-// where a change has as many frames as before, else from the middle of each.
+// where a change has as many frames as before, else from the middle of each. A change of which
+// none can be taken has none.
 func Pictures(ctx context.Context, tool *ffmpeg.Tool, r *Report, base, out string) ([]Pair, error) {
 	pairs := make([]Pair, min(len(r.Changes), maxPairs))
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(runtime.GOMAXPROCS(0))
 	for i := range pairs {
-		g.Go(func() (err error) {
-			pairs[i], err = pictures(ctx, tool, r.Changes[i], base, out)
-			return err
+		g.Go(func() error {
+			p, err := pictures(ctx, tool, r.Changes[i], base, out)
+			if err == nil {
+				pairs[i] = p
+			}
+			return ctx.Err() // a page without a picture still tells the rest
 		})
 	}
 	return pairs, g.Wait()

@@ -28,6 +28,7 @@ type patchFlags struct {
 	ranges          []string
 	aligned, ripple bool
 	rebuild         bool
+	foreign         foreignFlags
 }
 
 func (a *app) patchCommand() *cobra.Command {
@@ -45,11 +46,19 @@ not including, B are replaced by those of FIX. A and B are timecodes from 00:00:
 
 Then the patch is proved: the packets that are kept are compared with those of BASE, and
 two groups of pictures on either side of every seam are decoded. OUT` + reportSuffix + ` holds
-the proof; reweave verify repeats it. BASE is only read.`,
+the proof; reweave verify repeats it. BASE is only read.
+
+With --foreign, BASE is an MP4 or MOV that was made elsewhere. Each range grows to the
+nearest places where a decoder can change over; what lies between is decoded from BASE and
+encoded again. All else of BASE stays as it is, byte for byte.`,
 		Example: `  reweave patch film.mp4 --source film-v2.mov -o film-v2.mp4
-  reweave patch film.mp4 --source film.mov --range 00:01:10:00-00:01:14:12=fix.mov -o film-v2.mp4`,
+  reweave patch film.mp4 --source film.mov --range 00:01:10:00-00:01:14:12=fix.mov -o film-v2.mp4
+  reweave patch --foreign master.mp4 --range 00:01:10:00-00:01:14:12=fix.mov -o master-v2.mp4`,
 		Args: takes("BASE"),
 		RunE: a.does(func(ctx context.Context, c *cobra.Command, args []string) error {
+			if o.foreign.on {
+				return a.graft(ctx, c, args[0], &o)
+			}
 			return a.patch(ctx, c, args[0], &o)
 		}),
 	}
@@ -59,6 +68,7 @@ the proof; reweave verify repeats it. BASE is only read.`,
 	f.BoolVar(&o.aligned, "aligned", false, "each FIX holds the whole film, not the range alone")
 	f.BoolVar(&o.ripple, "ripple", false, "each FIX may have another length than its range, and what is behind moves")
 	f.BoolVar(&o.rebuild, "rebuild", false, "encode with the encoder that there is, and so every chunk, when BASE's is gone")
+	o.foreign.register(c)
 	o.registerPlace(c, a.server)
 	return c
 }

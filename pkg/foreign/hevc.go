@@ -41,7 +41,49 @@ func hevcAttempts(b *base, o Options) ([]attempt, error) {
 	if err != nil {
 		return nil, err
 	}
-	params := []string{"open-gop=0", "info=0", "log-level=error", fmt.Sprintf("level-idc=%d", int(sps.ProfileTierLevel.GeneralLevelIDC)/3)}
+	if sps.VUI == nil || !sps.VUI.ChromaLocInfoPresentFlag {
+		b.film.Source.Video.Picture.ChromaLoc = "" // what ffmpeg tells then is its default, which x265 would write down
+	}
+	first, err := b.packet(0)
+	if err != nil {
+		return nil, err
+	}
+	var ways []attempt
+	if told := x265Told(b.config("hvcC"), first); told != "" {
+		ways = append(ways, attempt{[]string{"-c:v", "libx265", "-x265-params", strings.Join(append(b.x265Fixed(), told, "open-gop=0"), ":")}, "clone"})
+	}
+	params := append(b.x265Fixed(), b.x265Fitting(sps)...)
+	presets := []string{o.Preset}
+	if o.Preset == "" { // the film doesn't tell which one it was, and the parameter sets depend on it
+		presets = []string{"medium", "slow", "fast", "veryfast", "ultrafast", "slower"}
+	}
+	for _, preset := range presets {
+		ways = append(ways, attempt{[]string{"-c:v", "libx265", "-preset", preset, "-crf", or(o.CRF, "16"), "-x265-params", strings.Join(params, ":")}, "same"})
+	}
+	if o.Parameters == "in-band" {
+		for _, w := range slices.Clone(ways) {
+			ways = append(ways, attempt{w.args, "in-band"})
+		}
+	}
+	return ways, nil
+}
+
+// x265Fixed are the settings that any new packets have.
+func (b *base) x265Fixed() []string {
+	params := []string{"open-gop=0", "info=0", "log-level=error"}
+	p := b.film.Source.Video.Picture
+	if p.Mastering != "" {
+		params = append(params, "master-display="+p.Mastering, "hdr10=1")
+	}
+	if p.Light != "" {
+		params = append(params, "max-cll="+p.Light)
+	}
+	return params
+}
+
+// x265Fitting are settings for a film that tells none: its level and its reordering.
+func (b *base) x265Fitting(sps *hevc.SPS) []string {
+	params := []string{fmt.Sprintf("level-idc=%d", int(sps.ProfileTierLevel.GeneralLevelIDC)/3)}
 	if sps.ProfileTierLevel.GeneralTierFlag {
 		params = append(params, "high-tier=1")
 	} else {
@@ -55,26 +97,7 @@ func hevcAttempts(b *base, o Options) ([]attempt, error) {
 	case depth == 1:
 		params = append(params, "b-pyramid=0")
 	}
-	p := b.film.Source.Video.Picture
-	if p.Mastering != "" {
-		params = append(params, "master-display="+p.Mastering, "hdr10=1")
-	}
-	if p.Light != "" {
-		params = append(params, "max-cll="+p.Light)
-	}
-	presets := []string{o.Preset}
-	if o.Preset == "" { // the film doesn't tell which one it was, and the parameter sets depend on it
-		presets = []string{"medium", "slow", "fast", "veryfast", "ultrafast", "slower"}
-	}
-	var ways []attempt
-	for _, preset := range presets {
-		args := []string{"-c:v", "libx265", "-preset", preset, "-crf", or(o.CRF, "16"), "-x265-params", strings.Join(params, ":")}
-		ways = append(ways, attempt{args, "same"})
-	}
-	if o.Parameters == "in-band" {
-		ways = append(ways, attempt{ways[0].args, "in-band"})
-	}
-	return ways, nil
+	return params
 }
 
 func hevcFit(b *base, made *movie, a attempt) (joint, error) {

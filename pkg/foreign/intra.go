@@ -51,10 +51,10 @@ func ffv1Attempts(b *base, _ Options) ([]attempt, error) {
 		gop = "1"
 	}
 	var ways []attempt
-	for _, coder := range []string{"rice", "range_def", "range_tab"} {
-		for _, context := range []string{"0", "1"} {
-			for _, crc := range []string{"1", "0"} {
-				for _, slices := range []int{4, 6, 9, 12, 16, 24, 30} {
+	for _, crc := range []string{"1", "0"} {
+		for _, coder := range []string{"rice", "range_def", "range_tab"} {
+			for _, context := range []string{"0", "1"} {
+				for _, slices := range []int{4, 16, 24, 9, 30, 12, 6} {
 					ways = append(ways, attempt{[]string{
 						"-c:v", "ffv1", "-level", "3", "-coder", coder, "-context", context, "-slicecrc", crc, "-slices", strconv.Itoa(slices), "-g", gop,
 					}, "same"})

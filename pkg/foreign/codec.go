@@ -131,7 +131,7 @@ func mpeg2Entry(_ *movie, data []byte) Entry {
 
 // differs is the error for parameters that can't be joined.
 func differs(b *base, what, hint string) error {
-	return fault.Userf("parameter-mismatch", b.name, "new packets don't fit: "+what, hint)
+	return fault.Userf("parameters-differ", b.name, "new packets don't fit: "+what, hint)
 }
 
 const otherHint = "encode the range with the encoder that made the film, or the whole film again"

@@ -51,7 +51,8 @@ func TestH264(t *testing.T) {
 		"open GOP":         {"a.mp4", "yuv420p", x264 + "-x264-params open-gop=1:keyint=24:min-keyint=24", "", "clone", patch.Frames{From: 46, To: 100}, 35, 0},
 		"second set": {
 			"a.mp4", "yuv420p", x264 + "-x264-params slices=2:log=-1:ref=2 -bsf:v filter_units=remove_types=6", "second", "second",
-			patch.Frames{From: 48, To: 72}, 35, 0,
+			patch.Frames{From: 48, To: 72},
+			35, 0,
 		},
 		"all intra": {"a.mov", "yuv420p", "-c:v libx264 -preset veryfast -crf 20 -g 1", "", "clone", patch.Frames{From: 60, To: 70}, 35, 0},
 		"lossless":  {"a.mp4", "yuv420p", "-c:v libx264 -preset veryfast -qp 0 -g 24 -sc_threshold 0", "", "clone", patch.Frames{From: 48, To: 72}, 1000, 0},

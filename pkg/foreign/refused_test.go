@@ -81,8 +81,8 @@ func TestFilmsThatCanNotBePatched(t *testing.T) {
 		"Matroska":        {file: "a.mkv", args: x264, slug: "unsupported-base", words: []string{"no MP4"}},
 		"unknown codec":   {file: "a.mov", args: "-c:v mpeg4", slug: "unsupported-base", words: []string{"mpeg4"}},
 		"cut off":         {file: "a.mp4", args: x264 + "-movflags +faststart", how: func(b []byte) []byte { return b[:len(b)-5000] }, slug: "damaged-base"},
-		"other sets":      {file: "a.mp4", args: other + " -profile:v main -aud 1", slug: "parameter-mismatch", words: []string{"--parameters second"}},
-		"coded as fields": {file: "a.mp4", args: x264 + "-x264-params fake-interlaced=1 -bsf:v filter_units=remove_types=6", parameters: "second", slug: "parameter-mismatch", words: []string{"SPS.FrameMbsOnlyFlag"}},
+		"other sets":      {file: "a.mp4", args: other + " -profile:v main -aud 1", slug: "parameters-differ", words: []string{"--parameters second"}},
+		"coded as fields": {file: "a.mp4", args: x264 + "-x264-params fake-interlaced=1 -bsf:v filter_units=remove_types=6", parameters: "second", slug: "parameters-differ", words: []string{"SPS.FrameMbsOnlyFlag"}},
 	} {
 		base := deliverable(t, c.file, "yuv420p", strings.Fields(c.args)...)
 		if c.how != nil {

@@ -95,7 +95,7 @@ func (l *layout) compositions(stbl *box) (*box, error) {
 	for i, s := range l.slots {
 		offset := s.pts - l.samples[i].dts
 		if offset < least {
-			return nil, fault.Userf("parameter-mismatch", l.name, fmt.Sprintf("packet %d would be decoded after it is shown: the new ones are reordered more than the old ones", i),
+			return nil, fault.Userf("parameters-differ", l.name, fmt.Sprintf("packet %d would be decoded after it is shown: the new ones are reordered more than the old ones", i),
 				"encode the fix elsewhere with fewer B-frames")
 		}
 		if offset < 0 {

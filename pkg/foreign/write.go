@@ -149,10 +149,10 @@ func (l *layout) writeTo(w io.Writer) error {
 		return err
 	}
 	for i, p := range l.parts {
-		switch {
-		case p.kind == "moov":
+		switch p.kind {
+		case "moov":
 			_, err = w.Write(moov.append(nil))
-		case p.kind == "mdat":
+		case "mdat":
 			err = l.writeMedia(w, p)
 		default:
 			err = l.copyBytes(w, p.off, p.off+p.size)

@@ -33,7 +33,7 @@ func (c film) try(t *testing.T) {
 	}
 	unchanged(t, base, out, s, c.touched)
 	alike(t, out, fix, c.pixFmt, 60, 10, 0, c.db)
-	seeks(t, out)
+	seeks(t, base, out)
 	r := proved(t, base, out, s)
 	if len(r.Changes) != 1 || r.Changes[0].New != c.grown {
 		t.Errorf("%+v are proved to be new, want %v", r.Changes, c.grown)

@@ -87,6 +87,10 @@ func TestForeignPatchesThatCanNotBe(t *testing.T) {
 			t.Errorf("%s: exit code %d, %s", name, code, &p.Stderr)
 		}
 	}
+	p := e2e.Command(t, dir, "patch", base, "--source", base, "-o", "out.mp4", "--crf", "10")
+	if code := p.Run(); code != 2 || !strings.Contains(p.Stderr.String(), "no meaning without --foreign") {
+		t.Errorf("exit code %d, %s", code, &p.Stderr)
+	}
 	if left, err := filepath.Glob(filepath.Join(dir, "*out*")); err != nil || len(left) != 0 {
 		t.Errorf("left: %v, %v", left, err)
 	}

@@ -34,6 +34,16 @@ func (o *foreignFlags) register(c *cobra.Command) {
 	f.StringVar(&o.Preset, "preset", "", "with --foreign, the encoder's preset, where BASE doesn't tell it")
 }
 
+// absent refuses what means nothing without --foreign.
+func (o *foreignFlags) absent(c *cobra.Command) error {
+	for _, name := range []string{"parameters", "crf", "preset"} {
+		if c.Flags().Changed(name) {
+			return fault.Userf("usage", "--"+name, "it has no meaning without --foreign: a patch has the settings of BASE", "leave it out")
+		}
+	}
+	return nil
+}
+
 // grafting is one run of patch --foreign.
 type grafting struct {
 	*app

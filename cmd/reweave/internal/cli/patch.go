@@ -59,6 +59,9 @@ encoded again. All else of BASE stays as it is, byte for byte.`,
 			if o.foreign.on {
 				return a.graft(ctx, c, args[0], &o)
 			}
+			if err := o.foreign.absent(c); err != nil {
+				return err
+			}
 			return a.patch(ctx, c, args[0], &o)
 		}),
 	}

@@ -1,7 +1,6 @@
 package patch
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -50,7 +49,7 @@ func Compare(base, out *Film) (Comparison, error) {
 	var c Comparison
 	var at Change // where the next change would begin
 	runs := Align(sums(base), sums(out))
-	if !bytes.Equal(base.Config, out.Config) { // the same packets would decode otherwise
+	if !sameParameters(base, out) { // the same packets would decode otherwise
 		runs = nil
 	}
 	for _, r := range runs {
@@ -97,7 +96,7 @@ func sums(f *Film) []Sum {
 // whole narrows a run to whole groups of pictures. The result may be empty.
 func whole(base, out *Film, r Run) Run {
 	end := r.N
-	for end > 0 && (!base.cut(r.Old+end) || !out.cut(r.New+end)) {
+	for end > 0 && (!base.parts(r.Old+end) || !out.parts(r.New+end)) {
 		end--
 	}
 	begin := 0

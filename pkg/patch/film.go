@@ -14,7 +14,7 @@ import (
 	"github.com/reweave/reweave/pkg/media"
 )
 
-// Sum is the SHA-256 of a packet's bytes.
+// Sum is the SHA-256 of a packet's bytes; of HEVC's as [Film.summer] has them.
 type Sum [sha256.Size]byte
 
 // Packet is one coded packet of a film's video.
@@ -25,8 +25,11 @@ type Packet struct {
 	// Closed says that nothing before it is shown behind it, and nothing behind it is
 	// shown before it: the film can be cut here, and frames count the same in both orders.
 	Closed bool
-	Bytes  int
-	Sum    Sum
+	// Parts says that all before it is shown before it and all behind it: what is before
+	// decodes to the same frames whatever follows. It may have leading pictures.
+	Parts bool
+	Bytes int
+	Sum   Sum
 }
 
 // Film is a deliverable as its packets tell of it.
@@ -35,7 +38,8 @@ type Film struct {
 	Path, Name string
 	Source     media.Source
 	TimeBase   media.Rational
-	// Packets are in decode order. The edit list's hidden ones are left out.
+	// Packets are in decode order, those of HEVC with leading pictures before the one that
+	// they lead to (see settle). The edit list's hidden ones are left out.
 	Packets []Packet
 	// Codec and Config are Matroska's name of the codec and its configuration (avcC,
 	// hvcC, av1C), with the parameter sets.
@@ -60,6 +64,9 @@ func Read(ctx context.Context, tool *ffmpeg.Tool, path, name string) (*Film, err
 	}
 	defer d.Close()
 	f.TimeBase = d.TimeBase()
+	track := d.Track()
+	f.Codec, f.Config = track.CodecID, track.Private
+	sum := f.summer()
 	for {
 		p, err := d.Next()
 		if errors.Is(err, io.EOF) {
@@ -70,25 +77,28 @@ func Read(ctx context.Context, tool *ffmpeg.Tool, path, name string) (*Film, err
 		if p.Discard {
 			continue
 		}
-		f.Packets = append(f.Packets, Packet{PTS: p.PTS, Key: p.Key && p.Clean, Bytes: len(p.Data), Sum: sha256.Sum256(p.Data)})
+		f.Packets = append(f.Packets, Packet{PTS: p.PTS, Key: p.Key && p.Clean, Bytes: len(p.Data), Sum: sum(p.Data)})
 	}
-	track := d.Track()
-	f.Codec, f.Config = track.CodecID, track.Private
 	markClosed(f.Packets)
+	if f.Codec == hevcID {
+		settle(f.Packets)
+	}
 	return f, nil
 }
 
-// markClosed marks the closed keyframes.
+// markClosed marks the keyframes that part the film, and the closed ones among them.
 func markClosed(packets []Packet) {
-	least := int64(math.MaxInt64) // of the times from i on
+	least := make([]int64, len(packets)+1) // of the times from each on
+	least[len(packets)] = math.MaxInt64
 	for i := len(packets) - 1; i >= 0; i-- {
-		least = min(least, packets[i].PTS)
-		packets[i].Closed = packets[i].Key && packets[i].PTS == least
+		least[i] = min(least[i+1], packets[i].PTS)
 	}
 	most := int64(math.MinInt64) // of the times before i
 	for i := range packets {
-		packets[i].Closed = packets[i].Closed && (i == 0 || most < packets[i].PTS)
-		most = max(most, packets[i].PTS)
+		p := &packets[i]
+		p.Parts = p.Key && (i == 0 || most < least[i])
+		p.Closed = p.Parts && p.PTS == least[i]
+		most = max(most, p.PTS)
 	}
 }
 
@@ -98,11 +108,18 @@ func (f *Film) Frames() int { return len(f.Packets) }
 // cut reports whether the film may be cut before packet i; its ends count.
 func (f *Film) cut(i int) bool { return i == len(f.Packets) || f.Packets[i].Closed }
 
-// seconds returns when frame i of a film in which every cut is closed is shown; i must be
-// a place to cut.
+// parts is cut for what lies before packet i alone.
+func (f *Film) parts(i int) bool { return i == len(f.Packets) || f.Packets[i].Parts }
+
+// seconds returns when frame i of a film is shown; i must be a place to cut, or one that
+// parts it.
 func (f *Film) seconds(i int) float64 {
 	if i < len(f.Packets) {
-		return float64(f.Packets[i].PTS) * f.TimeBase.Float()
+		least := f.Packets[i].PTS
+		for _, p := range f.Packets[i:] {
+			least = min(least, p.PTS)
+		}
+		return float64(least) * f.TimeBase.Float()
 	}
 	last := int64(math.MinInt64)
 	for _, p := range f.Packets {

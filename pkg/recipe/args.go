@@ -48,6 +48,11 @@ func (r Recipe) Args(threads int) []string {
 	}
 }
 
+// Pictures returns the options that describe the pictures to any encoder.
+func (r Recipe) Pictures() []string {
+	return append([]string{"-vf", r.filters(), "-pix_fmt", r.Picture.PixFmt}, r.colour()...)
+}
+
 // filters sets on the frames what raw video can't tell: sample aspect, colour and order
 // of fields. libx264 follows the frames in the latter: without it, x264 is told in the
 // middle of its work that the bottom field comes first, and predicts from wrong times.

@@ -26,6 +26,7 @@ type patchFlags struct {
 	rebuild         bool
 	audio           string
 	sameFlags
+	foreign foreignFlags
 }
 
 func (a *app) patchCommand() *cobra.Command {
@@ -52,13 +53,24 @@ and retiming that they don't mention are not seen; compare the pictures with --s
 
 Then the patch is proved: the packets that are kept are compared with those of BASE, and
 two groups of pictures on either side of every seam are decoded. OUT` + reportSuffix + ` holds
-the proof, and OUT` + pageSuffix + ` shows it; reweave verify repeats it. BASE is only read.`,
+the proof, and OUT` + pageSuffix + ` shows it; reweave verify repeats it. BASE is only read.
+
+With --foreign, BASE is an MP4 or MOV that was made elsewhere. Each range grows to the
+nearest places where a decoder can change over; what lies between is decoded from BASE and
+encoded again. All else of BASE stays as it is, byte for byte.`,
 		Example: `  reweave patch film.mp4 --source film-v2.mov -o film-v2.mp4
   reweave patch film.mp4 --source film.mov --range 00:01:10:00-00:01:14:12=fix.mov -o film-v2.mp4
   reweave patch film.mp4 --source film-v2.mov --edl film.edl --edl film-v2.edl -o film-v2.mp4
-  reweave patch film.mp4 --source film.mov --ranges markers.csv --fix film-v2.mov --aligned -o film-v2.mp4`,
+  reweave patch film.mp4 --source film.mov --ranges markers.csv --fix film-v2.mov --aligned -o film-v2.mp4
+  reweave patch --foreign master.mp4 --range 00:01:10:00-00:01:14:12=fix.mov -o master-v2.mp4`,
 		Args: takes("BASE"),
 		RunE: a.does(func(ctx context.Context, c *cobra.Command, args []string) error {
+			if o.foreign.on {
+				return a.graft(ctx, c, args[0], &o)
+			}
+			if err := o.foreign.absent(c); err != nil {
+				return err
+			}
 			return a.patch(ctx, c, args[0], &o)
 		}),
 	}
@@ -71,6 +83,7 @@ the proof, and OUT` + pageSuffix + ` shows it; reweave verify repeats it. BASE i
 	f.StringVar(&o.audio, "audio", newSound, "whose sound OUT has: keep, that of BASE, packet by packet; new, that of NEW; patch, that of NEW with the fixes' in their ranges")
 	o.sameFlags.register(f)
 	o.timelineFlags.register(c)
+	o.foreign.register(c)
 	o.registerPlace(c, a.server)
 	return c
 }

@@ -1,0 +1,97 @@
+package e2e_test
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/reweave/reweave/internal/e2e"
+	"github.com/reweave/reweave/internal/testenv"
+	"github.com/reweave/reweave/pkg/foreign"
+	"github.com/reweave/reweave/pkg/patch"
+)
+
+// TestAFilmMadeElsewhereIsPatched puts frames into a film that Reweave didn't make, and
+// proves it with the files alone.
+func TestAFilmMadeElsewhereIsPatched(t *testing.T) {
+	base := testenv.Media(t, "master.mp4", "-f", "lavfi", "-i", "testsrc2=s=160x120:r=25:d=4", "-f", "lavfi", "-i", "sine=f=440:r=48000:d=4",
+		"-c:v", "libx264", "-preset", "veryfast", "-g", "25", "-pix_fmt", "yuv420p", "-c:a", "aac")
+	fix := testenv.Media(t, "fix.mkv", "-f", "lavfi", "-i", "testsrc2=s=160x120:r=25:d=0.4,negate", "-c:v", "ffv1", "-pix_fmt", "yuv420p")
+	was, err := os.ReadFile(base)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	p := e2e.Command(t, dir, "patch", "--foreign", base, "--range", "00:00:01:05-00:00:01:15="+fix, "-o", "out.mp4", "--json")
+	if code := p.Run(); code != 0 {
+		t.Fatalf("exit code %d: %s", code, &p.Stderr)
+	}
+	p.Gone()
+	var r struct {
+		State   string            `json:"state"`
+		Output  string            `json:"output"`
+		Changes []patch.Announced `json:"changes"`
+		Splice  foreign.Splice    `json:"splice"`
+	}
+	if err := json.Unmarshal([]byte(p.Stdout.String()), &r); err != nil {
+		t.Fatalf("%v in %s", err, &p.Stdout)
+	}
+	want := patch.Frames{From: 25, To: 50}
+	if r.State != "done" || len(r.Changes) != 1 || r.Changes[0].New != want || r.Splice.Way != "clone" || len(r.Splice.Regions) != 1 || r.Splice.Regions[0].Again != 15 {
+		t.Errorf("%+v", r)
+	}
+	a, b := testenv.FrameHashes(t, base), testenv.FrameHashes(t, filepath.Join(dir, "out.mp4"))
+	for i := range a {
+		if inside := i >= want.From && i < want.To; len(b) != len(a) || (a[i] == b[i]) == inside {
+			t.Fatalf("frame %d of %d and %d", i, len(a), len(b))
+		}
+	}
+	if is, err := os.ReadFile(base); err != nil || string(is) != string(was) {
+		t.Error("BASE was touched")
+	}
+	if v := e2e.Command(t, dir, "verify", "out.mp4", "--against", base); v.Run() != 0 {
+		t.Errorf("verify: %s", &v.Stderr)
+	}
+
+	// A change that the report doesn't announce: another patch under the same report.
+	if p := e2e.Command(t, dir, "patch", "--foreign", base, "--range", "80f-90f="+fix, "-o", "other.mp4", "-q"); p.Run() != 0 || p.Stdout.String() != "" {
+		t.Errorf("%s%s", &p.Stdout, &p.Stderr)
+	}
+	v := e2e.Command(t, dir, "verify", "other.mp4", "--against", base, "--report", "out.mp4.patch.json")
+	if code := v.Run(); code != 2 || !strings.Contains(v.Stderr.String(), "other files") {
+		t.Errorf("exit code %d: %s", code, &v.Stderr)
+	}
+}
+
+func TestForeignPatchesThatCanNotBe(t *testing.T) {
+	base := testenv.Media(t, "master.mp4", "-f", "lavfi", "-i", "testsrc2=s=160x120:r=25:d=2", "-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p")
+	dir := t.TempDir()
+	for name, c := range map[string]struct {
+		args string
+		says string
+	}{
+		"no range":          {"-o out.mp4", "there is nothing to put into BASE"},
+		"a source":          {"-o out.mp4 --range 0f-1f=BASE --source BASE", "--source: it has no meaning with --foreign"},
+		"no output":         {"--range 0f-1f=BASE", "there is no OUT"},
+		"onto itself":       {"--range 0f-1f=BASE -o BASE -y", "OUTPUT is the same file as INPUT"},
+		"another container": {"--range 0f-1f=BASE -o out.mov", "BASE is mp4, not mov"},
+		"not the length":    {"--range 0f-1f=BASE -o out.mp4", "it has 50 frames, and is to replace 1"},
+		"beyond the end":    {"--range 49f-51f=BASE -o out.mp4", "the film has 50 frames"},
+		"unknown way":       {"--range 0f-1f=BASE -o out.mp4 --parameters any", "there is no such way"},
+		"a fix elsewhere":   {"--range 0f-1f=https://example.com/a.mov -o out.mp4", "a fix must be a file here"},
+	} {
+		p := e2e.Command(t, dir, append([]string{"patch", "--foreign", base}, strings.Fields(strings.ReplaceAll(c.args, "BASE", base))...)...)
+		if code := p.Run(); code != 2 || !strings.Contains(p.Stderr.String(), c.says) {
+			t.Errorf("%s: exit code %d, %s", name, code, &p.Stderr)
+		}
+	}
+	p := e2e.Command(t, dir, "patch", base, "--source", base, "-o", "out.mp4", "--crf", "10")
+	if code := p.Run(); code != 2 || !strings.Contains(p.Stderr.String(), "no meaning without --foreign") {
+		t.Errorf("exit code %d, %s", code, &p.Stderr)
+	}
+	if left, err := filepath.Glob(filepath.Join(dir, "*out*")); err != nil || len(left) != 0 {
+		t.Errorf("left: %v, %v", left, err)
+	}
+}

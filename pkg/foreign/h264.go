@@ -1,0 +1,209 @@
+package foreign
+
+import (
+	"bytes"
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/Eyevinn/mp4ff/avc"
+
+	"github.com/reweave/reweave/pkg/fault"
+)
+
+// lostFrame is what is known of decoders that change between parameter sets.
+const lostFrame = "the new packets have parameter sets of their own (a second SPS and PPS in the header): ffmpeg decodes every frame, " +
+	"but OpenH264 2.3 did not show the last frame before the change. Look at the seams in the players that matter"
+
+func h264Attempts(b *base, o Options) ([]attempt, error) {
+	rec, sps, err := h264Sets(b.movie)
+	if err != nil {
+		return nil, err
+	}
+	first, err := b.packet(0)
+	if err != nil {
+		return nil, err
+	}
+	var ways []attempt
+	if told := x264Told(first); told != nil {
+		if params := x264Params(told); params != "" {
+			ways = append(ways, attempt{[]string{"-c:v", "libx264", "-x264-params", fmt.Sprintf("level=%d:%s", sps.Level, params)}, "clone"})
+		}
+	}
+	ways = append(ways, attempt{x264Fitting(b, o, uint(sps.Profile), uint(sps.Level), sps.NumRefFrames), "same"})
+	if o.Parameters != "second" {
+		return ways, nil
+	}
+	id, ok := freeID(rec)
+	if !ok {
+		return ways, nil
+	}
+	for _, w := range slices.Clone(ways) {
+		args := slices.Clone(w.args)
+		i := slices.Index(args, "-x264-params") + 1
+		args[i] += fmt.Sprintf(":sps-id=%d", id)
+		ways = append(ways, attempt{args, "second"})
+	}
+	return ways, nil
+}
+
+// h264Sets reads the parameter sets of a film's header.
+func h264Sets(m *movie) (avc.DecConfRec, *avc.SPS, error) {
+	rec, err := avc.DecodeAVCDecConfRec(m.config("avcC"))
+	if err == nil && len(rec.SPSnalus) == 0 {
+		err = fmt.Errorf("there is no SPS in its header")
+	}
+	if err != nil {
+		return rec, nil, fault.Userf("unsupported-base", m.name, "its avcC can't be used: "+err.Error(), "encode the whole film again")
+	}
+	sps, err := avc.ParseSPSNALUnit(rec.SPSnalus[0], true)
+	if err != nil {
+		return rec, nil, fault.Userf("unsupported-base", m.name, "its SPS can't be read: "+err.Error(), "encode the whole film again")
+	}
+	return rec, sps, nil
+}
+
+// freeID returns an id that no parameter set of the header has. x264 gives its SPS and
+// its PPS the same one.
+func freeID(rec avc.DecConfRec) (int, bool) {
+	used := map[uint32]bool{}
+	for _, n := range rec.SPSnalus {
+		if s, err := avc.ParseSPSNALUnit(n, false); err == nil {
+			used[s.ParameterID] = true
+		}
+	}
+	for _, n := range rec.PPSnalus {
+		if len(n) > 1 {
+			used[leadingNumber(n[1:])] = true
+		}
+	}
+	for id := range 32 {
+		if id > 0 && !used[uint32(id)] {
+			return id, true
+		}
+	}
+	return 0, false
+}
+
+// leadingNumber reads the Exp-Golomb code at the beginning, such as the id of a PPS.
+func leadingNumber(b []byte) uint32 {
+	bit := func(i int) uint32 {
+		if i/8 >= len(b) {
+			return 0
+		}
+		return uint32(b[i/8]>>(7-i%8)) & 1
+	}
+	zeros := 0
+	for zeros < 16 && bit(zeros) == 0 {
+		zeros++
+	}
+	v := uint32(0)
+	for i := zeros; i <= 2*zeros; i++ {
+		v = v<<1 | bit(i)
+	}
+	return v - 1
+}
+
+func h264Fit(b *base, made *movie, a attempt) (joint, error) {
+	if bytes.Equal(b.config("avcC"), made.config("avcC")) {
+		return joint{}, nil
+	}
+	old, oldSPS, err := h264Sets(b.movie)
+	if err != nil {
+		return joint{}, err
+	}
+	rec, sps, err := h264Sets(made)
+	if err != nil {
+		return joint{}, err
+	}
+	if a.way != "second" {
+		what := told(oldSPS, sps)
+		if what == "" {
+			what = "the avcC box differs: " + difference(b.config("avcC"), made.config("avcC"))
+		}
+		return joint{}, differs(b, what, "add --parameters second and look at the seams in the players that matter, or encode the range with the encoder that made the film")
+	}
+	if what := unsafe(oldSPS, sps); what != "" {
+		return joint{}, differs(b, what, otherHint)
+	}
+	old.SPSnalus, old.PPSnalus = append(slices.Clone(old.SPSnalus), rec.SPSnalus...), append(slices.Clone(old.PPSnalus), rec.PPSnalus...)
+	var both bytes.Buffer
+	if err := old.Encode(&both); err != nil {
+		return joint{}, fmt.Errorf("write avcC: %w", err)
+	}
+	return joint{warning: lostFrame, stsd: func() (*box, error) { return b.describe(b.entry, "avcC", both.Bytes()) }}, nil
+}
+
+// unsafe names what a decoder can't change between two sequences of one film, or what the
+// new one must not ask more of than the film's.
+func unsafe(old, made *avc.SPS) string {
+	var a, b avc.SPS
+	var va, vb avc.VUIParameters
+	for _, p := range []struct {
+		from *avc.SPS
+		to   *avc.SPS
+		vui  *avc.VUIParameters
+	}{{old, &a, &va}, {made, &b, &vb}} {
+		s := p.from
+		*p.to = avc.SPS{
+			Profile: s.Profile, ChromaFormatIDC: s.ChromaFormatIDC, BitDepthLumaMinus8: s.BitDepthLumaMinus8, BitDepthChromaMinus8: s.BitDepthChromaMinus8,
+			FrameMbsOnlyFlag: s.FrameMbsOnlyFlag, Width: s.Width, Height: s.Height,
+		}
+		if v := s.VUI; v != nil {
+			*p.vui = avc.VUIParameters{
+				SampleAspectRatioWidth: v.SampleAspectRatioWidth, SampleAspectRatioHeight: v.SampleAspectRatioHeight,
+				VideoFullRangeFlag: v.VideoFullRangeFlag, ColourPrimaries: v.ColourPrimaries, TransferCharacteristics: v.TransferCharacteristics,
+				MatrixCoefficients: v.MatrixCoefficients, ChromaSampleLocTypeTopField: v.ChromaSampleLocTypeTopField,
+			}
+		}
+		p.to.VUI = p.vui
+	}
+	what := told(&a, &b)
+	switch {
+	case what != "":
+		return what
+	case made.Level > old.Level:
+		return fmt.Sprintf("the level is %d, above %d", made.Level, old.Level)
+	case made.NumRefFrames > max(old.NumRefFrames, 1):
+		return fmt.Sprintf("the SPS has %d reference frames, more than %d", made.NumRefFrames, old.NumRefFrames)
+	case old.VUI != nil && made.VUI != nil && old.VUI.BitstreamRestrictionFlag && made.VUI.MaxNumReorderFrames > old.VUI.MaxNumReorderFrames:
+		return fmt.Sprintf("the SPS reorders %d frames, more than %d", made.VUI.MaxNumReorderFrames, old.VUI.MaxNumReorderFrames)
+	}
+	return ""
+}
+
+// told says in which fields two parameter sets of the same type differ, or "".
+func told[T any](old, made *T) string {
+	var what []string
+	compareFields(reflect.ValueOf(old).Elem(), reflect.ValueOf(made).Elem(), "SPS", &what)
+	if len(what) > 4 {
+		what = append(what[:4], fmt.Sprintf("%d more", len(what)-4))
+	}
+	return strings.Join(what, "; ")
+}
+
+func compareFields(a, b reflect.Value, name string, what *[]string) {
+	switch {
+	case a.Kind() == reflect.Pointer && !a.IsNil() && !b.IsNil():
+		compareFields(a.Elem(), b.Elem(), name, what)
+	case a.Kind() == reflect.Struct:
+		for i := range a.NumField() {
+			if field := a.Type().Field(i); field.IsExported() && !strings.HasPrefix(field.Name, "NrBytes") {
+				compareFields(a.Field(i), b.Field(i), name+"."+field.Name, what)
+			}
+		}
+	case !reflect.DeepEqual(a.Interface(), b.Interface()):
+		*what = append(*what, fmt.Sprintf("%s is %s instead of %s", name, shown(b), shown(a)))
+	}
+}
+
+func shown(v reflect.Value) string {
+	if v.Kind() == reflect.Pointer {
+		if v.IsNil() {
+			return "absent"
+		}
+		return "there"
+	}
+	return fmt.Sprintf("%v", v.Interface())
+}

@@ -49,8 +49,8 @@ func TestWhatIsKeptIsTheTenantsOwn(t *testing.T) {
 				t.Errorf("the job is %s with %+v: %+v", j.State, j.Chunks, j.Error)
 			case tc.slug != "" && (j.State != job.Failed || j.Error.Slug() != tc.slug):
 				t.Errorf("the job is %s: %+v, want %s", j.State, j.Error, tc.slug)
-			case tc.slug == "" && tc.reused == 0 && !strings.Contains(strings.Join(j.Notes, " "), "no chunk is kept"):
-				t.Errorf("nothing tells that no chunk is kept: %q", j.Notes)
+			case tc.slug == "" && tc.reused == 0 && !strings.Contains(strings.Join(j.Notes, " "), "no chunk is taken over"):
+				t.Errorf("nothing tells that no chunk is taken over: %q", j.Notes)
 			}
 		})
 	}

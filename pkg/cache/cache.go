@@ -59,11 +59,8 @@ func (c *Contents) Bytes() (sum int64) {
 	return sum
 }
 
-// Store is what is read of the object store.
-type Store = store.Store
-
 // Scan reads what the store holds: the list of all chunks, and every manifest.
-func Scan(ctx context.Context, st Store) (*Contents, error) {
+func Scan(ctx context.Context, st store.Store) (*Contents, error) {
 	c := &Contents{Chunks: []Chunk{}, Deliverables: []Deliverable{}}
 	at := map[string]int{}
 	for info, err := range st.List(ctx, "chunks/") {
@@ -98,7 +95,7 @@ func Scan(ctx context.Context, st Store) (*Contents, error) {
 
 // hold notes the chunks that a deliverable holds. A manifest that is damaged, or gone since
 // it was listed, holds nothing.
-func (c *Contents) hold(ctx context.Context, st Store, key string, d *Deliverable, at map[string]int) error {
+func (c *Contents) hold(ctx context.Context, st store.Store, key string, d *Deliverable, at map[string]int) error {
 	info, err := st.Stat(ctx, key)
 	if errors.Is(err, store.ErrNotFound) {
 		return nil
@@ -141,7 +138,7 @@ func (c *Contents) hold(ctx context.Context, st Store, key string, d *Deliverabl
 }
 
 // pins returns the deliverables that are pinned.
-func pins(ctx context.Context, st Store) (map[string]bool, error) {
+func pins(ctx context.Context, st store.Store) (map[string]bool, error) {
 	all := map[string]bool{}
 	for info, err := range st.List(ctx, store.PinKey("")) {
 		if err != nil {
@@ -179,7 +176,7 @@ const batch = 100
 // Evict deletes victims. Before each batch claims tells anew what running jobs need, so
 // that a job which began meanwhile keeps its chunks. One that begins at the same moment may
 // lose some that it has just seen: its muxer finds them missing and has them encoded.
-func Evict(ctx context.Context, st Store, victims []Chunk, claims func(context.Context) (map[string]bool, error)) (gone []Chunk, err error) {
+func Evict(ctx context.Context, st store.Store, victims []Chunk, claims func(context.Context) (map[string]bool, error)) (gone []Chunk, err error) {
 	for some := range slices.Chunk(victims, batch) {
 		claimed, err := claims(ctx)
 		if err != nil {

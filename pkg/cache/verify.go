@@ -24,7 +24,7 @@ type Checked struct {
 
 // Verify reads up to n chunks behind the key after, and drops those whose bytes are not
 // those that were stored: the next job that needs one has it encoded.
-func Verify(ctx context.Context, st Store, after string, n int) (c Checked, err error) {
+func Verify(ctx context.Context, st store.Store, after string, n int) (c Checked, err error) {
 	c.Damaged = []string{}
 	for info, err := range st.List(ctx, "chunks/") {
 		if err != nil {
@@ -55,7 +55,7 @@ func Verify(ctx context.Context, st Store, after string, n int) (c Checked, err 
 	return c, nil
 }
 
-func intact(ctx context.Context, st Store, key string) (bool, error) {
+func intact(ctx context.Context, st store.Store, key string) (bool, error) {
 	r, info, err := st.Get(ctx, key)
 	if err != nil {
 		return false, fmt.Errorf("read %s: %w", key, err)

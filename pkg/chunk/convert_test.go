@@ -93,7 +93,7 @@ func TestFrames(t *testing.T) {
 	var owned []string
 	for _, f := range got {
 		if f.Rank >= p.First && f.Rank < p.First+len(p.PTS) {
-			owned = append(owned, f.Hash)
+			owned = append(owned, f.Mark)
 		}
 	}
 	if len(owned) != len(p.PTS) {

@@ -19,8 +19,9 @@ import (
 type Frame struct {
 	// Rank is its display rank in the source.
 	Rank int
-	// Hash is that of its pixels, as [Pixels] takes it, or a thumb.
-	Hash string
+	// Mark tells it from others: the hash of its pixels, as [Pixels] takes it, of [Frames],
+	// and a small picture of [Thumbs].
+	Mark string
 }
 
 // Frames returns the frames that the segment file decodes to, in order of display, also
@@ -32,7 +33,7 @@ func Frames(ctx context.Context, tool *ffmpeg.Tool, segment string) ([]Frame, er
 // thumb is the side of a thumb, in pixels.
 const thumb = 8
 
-// Thumbs is like [Frames], but each frame's Hash is a thumb of it, [thumb] by thumb pixels
+// Thumbs is like [Frames], but each frame's Mark is a thumb of it, [thumb] by thumb pixels
 // of grey: two that look alike have thumbs that are near each other.
 func Thumbs(ctx context.Context, tool *ffmpeg.Tool, file string) ([]Frame, error) {
 	var grey bytes.Buffer
@@ -44,7 +45,7 @@ func Thumbs(ctx context.Context, tool *ffmpeg.Tool, file string) ([]Frame, error
 		return nil, fmt.Errorf("make thumbs: %d bytes for %d frames", grey.Len(), len(frames))
 	}
 	for i := range frames {
-		frames[i].Hash = string(grey.Next(thumb * thumb))
+		frames[i].Mark = string(grey.Next(thumb * thumb))
 	}
 	return frames, nil
 }
@@ -80,7 +81,7 @@ func decode(ctx context.Context, tool *ffmpeg.Tool, file, graph string, thumbs i
 			continue
 		}
 		if ms, err := strconv.Atoi(strings.TrimSpace(f[2])); err == nil {
-			frames = append(frames, Frame{Rank: ms / matroska.RankStep, Hash: strings.TrimSpace(f[5])})
+			frames = append(frames, Frame{Rank: ms / matroska.RankStep, Mark: strings.TrimSpace(f[5])})
 		}
 	}
 	if err := cmd.Wait(ctx); err != nil {

@@ -101,7 +101,7 @@ func zeros(b []byte) []byte { copy(b[len(b)/2:], make([]byte, 1000)); return b }
 // noFrame breaks the head of a frame in the middle.
 func noFrame(b []byte) []byte {
 	at := len(b)/2 + bytes.Index(b[len(b)/2:], []byte("FRAME\n"))
-	copy(b[at:], "XXXXX")
+	copy(b[at:], "FLAME")
 	return b
 }
 

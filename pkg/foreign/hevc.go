@@ -89,15 +89,21 @@ func (b *base) x265Fitting(sps *hevc.SPS) []string {
 	} else {
 		params = append(params, "no-high-tier=1")
 	}
+	return append(params, b.grouping("b-pyramid=0")...)
+}
+
+// grouping are the settings of x264 or x265 for groups of pictures of the film's kind; flat
+// is how the encoder is told that no picture refers to a B-picture.
+func (b *base) grouping(flat string) []string {
 	switch depth := reordering(b.samples); {
 	case b.intra():
-		params = append(params, "keyint=1")
+		return []string{"keyint=1"}
 	case depth == 0:
-		params = append(params, "bframes=0")
+		return []string{"bframes=0"}
 	case depth == 1:
-		params = append(params, "b-pyramid=0")
+		return []string{flat}
 	}
-	return params
+	return nil
 }
 
 func hevcFit(b *base, made *movie, a attempt) (joint, error) {

@@ -138,14 +138,7 @@ func chromaOffset(told map[string]string) int {
 // fields and reordering, at a quality that hardly loses.
 func x264Fitting(b *base, o Options, profile, level, refs uint) []string {
 	params := []string{"open-gop=0", fmt.Sprintf("level=%d", level), fmt.Sprintf("ref=%d", max(1, refs))}
-	switch depth := reordering(b.samples); {
-	case b.intra():
-		params = append(params, "keyint=1")
-	case depth == 0:
-		params = append(params, "bframes=0")
-	case depth == 1:
-		params = append(params, "b-pyramid=none")
-	}
+	params = append(params, b.grouping("b-pyramid=none")...)
 	switch b.film.Source.Video.Picture.FieldOrder {
 	case "tt", "tb":
 		params = append(params, "tff=1")

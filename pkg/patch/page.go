@@ -8,7 +8,7 @@ import (
 	"io"
 	"slices"
 
-	"github.com/reweave/reweave/pkg/media"
+	"github.com/reweave/reweave/pkg/timeline"
 )
 
 //go:embed page.html.tmpl
@@ -62,6 +62,7 @@ func (r *Report) WritePage(w io.Writer, pairs []Pair) error {
 	}
 	p.New = r.Output.Frames - p.Frames
 	p.Percent = fmt.Sprintf("%.1f", 100*float64(p.Frames)/float64(max(1, r.Output.Frames)))
+	clock := r.clock()
 	for i, ch := range r.Changes {
 		p.Strip = append(p.Strip, r.band(ch))
 		if i >= maxLines {
@@ -69,7 +70,7 @@ func (r *Report) WritePage(w io.Writer, pairs []Pair) error {
 			continue
 		}
 		row := pageRow{
-			Announced: ch, Number: i + 1, From: timecode(ch.New.From, r.Rate), To: timecode(max(ch.New.From, ch.New.To-1), r.Rate),
+			Announced: ch, Number: i + 1, From: clock.Text(ch.New.From), To: clock.Text(max(ch.New.From, ch.New.To-1)),
 			Was: framesText(ch.Old), Now: framesText(ch.New),
 		}
 		if i < len(pairs) {
@@ -90,10 +91,14 @@ func (r *Report) WritePage(w io.Writer, pairs []Pair) error {
 	return nil
 }
 
+// clock counts the patched film's frames without dropping any number, as --range reads a
+// timecode with a colon.
+func (r *Report) clock() timeline.Clock { return timeline.Clock{Rate: r.Rate} }
+
 // band returns where a change lies on the strip. It is never too narrow to be seen.
 func (r *Report) band(ch Announced) band {
 	total := float64(max(1, r.Output.Frames))
-	b := band{X: 1000 * float64(ch.New.From) / total, Width: 1000 * float64(ch.New.Len()) / total, Label: ch.Why + " at " + timecode(ch.New.From, r.Rate)}
+	b := band{X: 1000 * float64(ch.New.From) / total, Width: 1000 * float64(ch.New.Len()) / total, Label: ch.Why + " at " + r.clock().Text(ch.New.From)}
 	b.Width = max(b.Width, 2)
 	b.X = min(b.X, 1000-b.Width)
 	return b
@@ -141,15 +146,4 @@ func plural(n int, what string) string {
 		return "one " + what
 	}
 	return fmt.Sprintf("%d %ss", n, what)
-}
-
-// timecode returns the timecode of a frame, counted from 00:00:00:00 without dropping
-// (SMPTE ST 12-1).
-func timecode(frame int, rate media.Rational) string {
-	base := 1
-	if rate.Valid() {
-		base = int((rate.Num + rate.Den - 1) / rate.Den)
-	}
-	s := frame / base
-	return fmt.Sprintf("%02d:%02d:%02d:%02d", s/3600, s/60%60, s%60, frame%base)
 }

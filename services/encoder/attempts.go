@@ -200,3 +200,16 @@ func (s *service) restore(ctx context.Context, lease *natsq.Lease, t queue.Task,
 	}
 	return errors.Join(err, lease.Return(ctx, time.Second))
 }
+
+// place names a task as a user knows it: by its frames.
+func place(t queue.Task) string {
+	if t.ID.IsAudio() {
+		return fmt.Sprintf("audio track %d", t.ID.Index())
+	}
+	rate := t.Recipe.Rate.Float()
+	at := ""
+	if rate > 0 {
+		at = fmt.Sprintf(", near %s", time.Duration(float64(t.Start)/rate*float64(time.Second)).Round(time.Millisecond))
+	}
+	return fmt.Sprintf("segment %d (frames %d to %d%s)", t.ID.Index(), t.Start, t.Start+t.Frames-1, at)
+}

@@ -3,7 +3,6 @@ package encoder
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -121,17 +120,4 @@ func (s *service) announce(ctx context.Context) {
 			tick.Reset(every)
 		}
 	}
-}
-
-// place names a task as a user knows it: by its frames.
-func place(t queue.Task) string {
-	if t.ID.IsAudio() {
-		return fmt.Sprintf("audio track %d", t.ID.Index())
-	}
-	rate := t.Recipe.Rate.Float()
-	at := ""
-	if rate > 0 {
-		at = fmt.Sprintf(", near %s", time.Duration(float64(t.Start)/rate*float64(time.Second)).Round(time.Millisecond))
-	}
-	return fmt.Sprintf("segment %d (frames %d to %d%s)", t.ID.Index(), t.Start, t.Start+t.Frames-1, at)
 }

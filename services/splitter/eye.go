@@ -59,12 +59,12 @@ func locate(gaps []gap, frames []chunk.Frame, expected int, taken []stretch) (at
 	best := alike
 	for _, g := range gaps {
 		for p := 0; p+len(frames) <= len(g.marks); p++ {
-			if distance(g.marks[p], frames[0].Hash) > 2*alike || overlaps(g.first+p, len(frames), taken) {
+			if distance(g.marks[p], frames[0].Mark) > 2*alike || overlaps(g.first+p, len(frames), taken) {
 				continue
 			}
 			d := 0.0
 			for k := range frames {
-				if d += distance(g.marks[p+k], frames[k].Hash) / float64(len(frames)); d >= best {
+				if d += distance(g.marks[p+k], frames[k].Mark) / float64(len(frames)); d >= best {
 					break
 				}
 			}

@@ -141,7 +141,7 @@ func (l *look) mark(ctx context.Context, part *gap, s split.Segment, path string
 	}
 	for _, f := range frames {
 		if f.Rank == s.First+len(part.marks) && len(part.marks) < len(s.PTS) {
-			part.marks = append(part.marks, f.Hash)
+			part.marks = append(part.marks, f.Mark)
 		}
 	}
 	return nil

@@ -51,13 +51,13 @@ func TestFindFindsChunksByTheirPixels(t *testing.T) {
 func TestLocate(t *testing.T) {
 	grey := func(levels ...byte) (frames []chunk.Frame) {
 		for _, v := range levels {
-			frames = append(frames, chunk.Frame{Hash: string([]byte{v, v})})
+			frames = append(frames, chunk.Frame{Mark: string([]byte{v, v})})
 		}
 		return frames
 	}
 	var marks []string
 	for _, f := range grey(10, 10, 50, 51, 90, 91, 50, 50, 200) {
-		marks = append(marks, f.Hash)
+		marks = append(marks, f.Mark)
 	}
 	gaps := []gap{{first: 100, marks: marks}}
 	taken := func(at, n int) []stretch {

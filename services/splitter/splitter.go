@@ -1,8 +1,9 @@
 // Package splitter is the service that cuts sources into segments.
 //
-// For each job it reads the source once, from front to back. While the source is still
-// being read, segments are stored and encoded; a segment whose chunk is in the store
-// already is neither. At the end it writes the plan.
+// For each job it reads the source from front to back. While the source is still being
+// read, segments are stored and encoded; a segment whose chunk is in the store already is
+// neither. At the end it writes the plan. Where a job asks what is the same as in another
+// deliverable, the source is read for that first.
 //
 // A splitter that dies leaves nothing that matters: the job's message comes back, the
 // source is read again, and all that was stored is found under the same digests.

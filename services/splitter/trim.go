@@ -3,7 +3,6 @@ package splitter
 import (
 	"context"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -18,15 +17,7 @@ import (
 // leaves them out. The deliverable then begins where the source can be seen.
 func (r *reel) trim(ctx context.Context, s split.Segment) (split.Segment, error) {
 	path := filepath.Join(r.w.dir, "head.mkv")
-	f, err := os.Create(path)
-	if err != nil {
-		return s, fmt.Errorf("look at the beginning: %w", err)
-	}
-	_, err = io.Copy(f, r.file(s).Open())
-	if cerr := f.Close(); err == nil {
-		err = cerr
-	}
-	if err != nil {
+	if err := write(path, r.file(s).Open()); err != nil {
 		return s, fmt.Errorf("look at the beginning: %w", err)
 	}
 	defer os.Remove(path)

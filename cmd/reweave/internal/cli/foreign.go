@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"os"
@@ -94,7 +93,7 @@ func (a *app) graft(ctx context.Context, c *cobra.Command, name string, o *patch
 		problem = splice.Covers(report)
 	}
 	report.Proved = problem == nil
-	if err := writeGraftReport(graftReport{report, splice}, g.target.Path+reportSuffix); err != nil {
+	if err := writeReport(graftReport{report, splice}, g.target.Path); err != nil {
 		return err
 	}
 	if err := writePage(ctx, tool, report, base.path, g.target.Path, g.target.Path+pageSuffix); err != nil {
@@ -174,17 +173,6 @@ func (g *grafting) write(ctx context.Context, film *foreign.Film) (splice foreig
 		return err
 	})
 	return splice, err
-}
-
-func writeGraftReport(r graftReport, path string) error {
-	b, err := json.MarshalIndent(r, "", "  ")
-	if err == nil {
-		err = writeBeside(path, append(b, '\n'))
-	}
-	if err != nil {
-		return fmt.Errorf("write the report: %w", err)
-	}
-	return nil
 }
 
 // grafted is what patch --foreign --json prints.

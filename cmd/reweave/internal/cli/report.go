@@ -39,14 +39,22 @@ func (p *patching) cost() *patch.Cost {
 
 // writeReports puts a patch's report and its page beside the deliverable.
 func (p *patching) writeReports(ctx context.Context, tool *ffmpeg.Tool) error {
-	b, err := json.MarshalIndent(p.report, "", "  ")
+	if err := writeReport(p.report, p.target.Path); err != nil {
+		return err
+	}
+	return writePage(ctx, tool, p.report, p.file, p.target.Path, p.target.Path+pageSuffix)
+}
+
+// writeReport puts a report beside the deliverable out.
+func writeReport(report any, out string) error {
+	b, err := json.MarshalIndent(report, "", "  ")
 	if err == nil {
-		err = writeBeside(p.target.Path+reportSuffix, append(b, '\n'))
+		err = writeBeside(out+reportSuffix, append(b, '\n'))
 	}
 	if err != nil {
 		return fmt.Errorf("write the report: %w", err)
 	}
-	return writePage(ctx, tool, p.report, p.file, p.target.Path, p.target.Path+pageSuffix)
+	return nil
 }
 
 // writePage writes a report as a page, with pictures from the two films.

@@ -207,16 +207,18 @@ func (r Recipe) rav1e(threads int) []string {
 }
 
 // ThreadsFor returns the thread count that a recipe fixes for codec, or 0 where the
-// bytes don't depend on it. One thread for each encode uses many cores best: chunks
-// are encoded side by side. Above 1080p one frame is work enough for more.
+// bytes don't depend on it. Chunks are encoded side by side, which fills the cores of a
+// first encode; what a patch waits for is one chunk, and the threads are for that. One for
+// each 270 lines costs neither CPU time nor size worth speaking of.
 func ThreadsFor(codec string, p media.Picture) int {
 	switch codec {
 	case "libx264", "libx265":
-		if p.Width*p.Height > 1920*1088 {
-			return 2
-		}
-		return 1
+		return min(max(1, min(p.Width, p.Height)/linesPerThread), mostThreads)
 	default:
 		return 0
 	}
 }
+
+// linesPerThread leaves the motion search of each thread room within a picture;
+// mostThreads bounds the memory of an encode.
+const linesPerThread, mostThreads = 270, 8

@@ -231,7 +231,7 @@ func alike(t *testing.T, out, fix, pixFmt string, from, frames, first int, least
 // proved repeats the proof from the files alone.
 func proved(t *testing.T, base, out string, s foreign.Splice) *patch.Report {
 	t.Helper()
-	r, err := patch.Prove(t.Context(), tool(t), base, out)
+	r, err := patch.ProveFiles(t.Context(), tool(t), base, out, false)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,11 +7,15 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"os"
 	"path/filepath"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/reweave/reweave/pkg/demux"
 	"github.com/reweave/reweave/pkg/ffmpeg"
 	"github.com/reweave/reweave/pkg/media"
+	"github.com/reweave/reweave/pkg/store"
 )
 
 // Sum is the SHA-256 of a packet's bytes; of HEVC's as [Film.summer] has them.
@@ -36,8 +40,11 @@ type Packet struct {
 type Film struct {
 	// Path is absolute; Name is what a user calls it.
 	Path, Name string
-	Source     media.Source
-	TimeBase   media.Rational
+	// SHA256 and Bytes are those of the whole file.
+	SHA256   string
+	Bytes    int64
+	Source   media.Source
+	TimeBase media.Rational
 	// Packets are in decode order, those of HEVC with leading pictures before the one that
 	// they lead to (see settle). The edit list's hidden ones are left out.
 	Packets []Packet
@@ -47,7 +54,7 @@ type Film struct {
 	Config []byte
 }
 
-// Read reads all packets of a file's video.
+// Read reads all packets of a file's video, and digests the file.
 func Read(ctx context.Context, tool *ffmpeg.Tool, path, name string) (*Film, error) {
 	f := &Film{Name: name}
 	var err error
@@ -58,9 +65,26 @@ func Read(ctx context.Context, tool *ffmpeg.Tool, path, name string) (*Film, err
 	if f.Source, err = tool.Probe(ctx, in, nil); err != nil {
 		return nil, err
 	}
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(f.digest)
+	g.Go(func() error { return f.read(ctx, tool, in) })
+	return f, g.Wait()
+}
+
+func (f *Film) digest() error {
+	r, err := os.Open(f.Path)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	f.SHA256, f.Bytes, err = store.Digest(r)
+	return err
+}
+
+func (f *Film) read(ctx context.Context, tool *ffmpeg.Tool, in ffmpeg.Input) error {
 	d, err := demux.Open(ctx, tool, in, f.Source, nil, nil)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer d.Close()
 	f.TimeBase = d.TimeBase()
@@ -72,7 +96,7 @@ func Read(ctx context.Context, tool *ffmpeg.Tool, path, name string) (*Film, err
 		if errors.Is(err, io.EOF) {
 			break
 		} else if err != nil {
-			return nil, err
+			return err
 		}
 		if p.Discard {
 			continue
@@ -83,7 +107,7 @@ func Read(ctx context.Context, tool *ffmpeg.Tool, path, name string) (*Film, err
 	if f.Codec == hevcID {
 		settle(f.Packets)
 	}
-	return f, nil
+	return nil
 }
 
 // markClosed marks the keyframes that part the film, and the closed ones among them.

@@ -98,12 +98,18 @@ func TestPicturesShowWhatChanged(t *testing.T) {
 	film := func(filter string) string {
 		return mediatest.Make(t, "a.mp4", "-f", "lavfi", "-i", "color=c=gray:s=160x90:r=25:d=4", "-vf", filter, "-c:v", "libx264", "-preset", "ultrafast", "-g", "25")
 	}
-	r := report(0)
-	r.Changes = []patch.Announced{
-		{Change: patch.Change{Old: patch.Frames{From: 25, To: 75}, New: patch.Frames{From: 25, To: 75}}, Start: 1, End: 3, OldStart: 1, OldEnd: 3},
-		{Change: patch.Change{Old: patch.Frames{From: 80, To: 80}, New: patch.Frames{From: 80, To: 90}}, Start: 3.2, End: 3.6, OldStart: 3.2, OldEnd: 3.2},
+	before, after := film("null"), film("drawbox=t=fill:c=white:enable='between(n,30,32)'")
+	r, err := patch.ProveFiles(t.Context(), tool, before, after, true)
+	if err != nil {
+		t.Fatal(err)
 	}
-	pairs, err := patch.Pictures(t.Context(), tool, r, film("null"), film("drawbox=t=fill:c=white:enable='between(n,30,32)'"))
+	if len(r.Changes) != 1 || r.Changes[0].New != (patch.Frames{From: 25, To: 50}) {
+		t.Fatalf("%+v, want the group of pictures with frames 30 to 32", r.Changes)
+	}
+	r.Changes = append(r.Changes, patch.Announced{
+		Change: patch.Change{Old: patch.Frames{From: 80, To: 80}, New: patch.Frames{From: 80, To: 90}}, Start: 3.2, End: 3.6, OldStart: 3.2, OldEnd: 3.2,
+	})
+	pairs, err := patch.Pictures(t.Context(), tool, r, before, after)
 	if err != nil || len(pairs) != 2 {
 		t.Fatal(len(pairs), err)
 	}

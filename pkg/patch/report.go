@@ -2,12 +2,8 @@ package patch
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
-	"io"
-	"os"
 
 	"golang.org/x/sync/errgroup"
 
@@ -73,6 +69,8 @@ type Announced struct {
 	OldStart float64 `json:"old_start"`
 	OldEnd   float64 `json:"old_end"`
 	Why      string  `json:"why"`
+	// look is where its pictures are taken, as a part of its length.
+	look float64
 	// Chunks are the chunks of the patched film that lie in the change, where its manifest
 	// is known.
 	Chunks []Chunk `json:"chunks,omitempty"`
@@ -85,8 +83,8 @@ type Chunk struct {
 	Key    string `json:"key"`
 }
 
-// Prove compares the two files and decodes every seam. Nothing but the files is read.
-func Prove(ctx context.Context, tool *ffmpeg.Tool, base, out string) (*Report, error) {
+// ProveFiles is [Prove] for two files.
+func ProveFiles(ctx context.Context, tool *ffmpeg.Tool, base, out string, look bool) (*Report, error) {
 	var old, film *Film
 	g, gctx := errgroup.WithContext(ctx)
 	g.Go(func() (err error) { old, err = Read(gctx, tool, base, base); return err })
@@ -94,36 +92,66 @@ func Prove(ctx context.Context, tool *ffmpeg.Tool, base, out string) (*Report, e
 	if err := g.Wait(); err != nil {
 		return nil, err
 	}
+	return Prove(ctx, tool, old, film, look)
+}
+
+// Prove compares two films and decodes every seam. Nothing but the files is read. With look,
+// it also decodes the changes, short ones whole, for [Pictures] to show them where they
+// differ most.
+func Prove(ctx context.Context, tool *ffmpeg.Tool, old, film *Film, look bool) (*Report, error) {
 	c, err := Compare(old, film)
 	if err != nil {
 		return nil, err
 	}
-	r := &Report{Version: Version, Rate: film.Source.Video.Rate, Kept: c.Kept, Changes: []Announced{}, Seams: []Seam{}, Proved: true}
-	if r.Base, err = describe(old); err != nil {
-		return nil, err
-	}
-	if r.Output, err = describe(film); err != nil {
-		return nil, err
+	r := &Report{
+		Version: Version, Rate: film.Source.Video.Rate, Base: old.describe(), Output: film.describe(),
+		Kept: c.Kept, Changes: []Announced{}, Seams: []Seam{}, Proved: true,
 	}
 	for _, ch := range c.Changes {
 		origin, before := film.seconds(0), old.seconds(0)
 		r.Changes = append(r.Changes, Announced{
 			Change: ch, Start: film.seconds(ch.New.From) - origin, End: film.seconds(ch.New.To) - origin, Why: why(ch),
-			OldStart: old.seconds(ch.Old.From) - before, OldEnd: old.seconds(ch.Old.To) - before,
+			OldStart: old.seconds(ch.Old.From) - before, OldEnd: old.seconds(ch.Old.To) - before, look: 0.5,
 		})
 	}
 	if r.Tracks, err = tracksOf(ctx, tool, old, film); err != nil {
 		return nil, err
 	}
-	seams, err := CheckSeams(ctx, tool, old, film, c)
-	if err != nil {
-		return nil, err
+	return r, r.decode(ctx, &reel{Film: old, tool: tool}, &reel{Film: film, tool: tool}, c, look)
+}
+
+// decode checks the seams, and looks at the changes.
+func (r *Report) decode(ctx context.Context, base, out *reel, c Comparison, look bool) error {
+	var looks []*Announced
+	var more [2][]Frames
+	if look {
+		looks = r.looks()
 	}
-	r.Seams = append(r.Seams, seams...)
+	for _, ch := range looks {
+		more[0], more[1] = append(more[0], ch.Old), append(more[1], ch.New)
+	}
+	seams, err := checkSeams(ctx, base, out, c, more)
+	if err != nil {
+		return err
+	}
 	for _, s := range seams {
+		r.Seams = append(r.Seams, s)
 		r.Proved = r.Proved && s.Problem == ""
 	}
-	return r, nil
+	for _, ch := range looks {
+		before, err := base.take(ctx, ch.Old)
+		if err != nil {
+			return err
+		}
+		after, err := out.take(ctx, ch.New)
+		if err != nil {
+			return err
+		}
+		if before.problem == "" && after.problem == "" {
+			ch.lookAt(before, after)
+		}
+	}
+	return nil
 }
 
 func why(c Change) string {
@@ -136,22 +164,8 @@ func why(c Change) string {
 	return "replaced"
 }
 
-func describe(f *Film) (File, error) {
-	sum, size, err := digestFile(f.Path)
-	return File{Name: f.Name, SHA256: sum, Bytes: size, Frames: f.Frames()}, err
-}
-
-func digestFile(path string) (sum string, size int64, err error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return "", 0, err
-	}
-	defer f.Close()
-	h := sha256.New()
-	if size, err = io.Copy(h, f); err != nil {
-		return "", 0, fmt.Errorf("read %s: %w", path, err)
-	}
-	return hex.EncodeToString(h.Sum(nil)), size, nil
+func (f *Film) describe() File {
+	return File{Name: f.Name, SHA256: f.SHA256, Bytes: f.Bytes, Frames: f.Frames()}
 }
 
 // Name adds to the changes the chunks of the patched film's manifest that lie in them.

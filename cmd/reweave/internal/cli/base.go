@@ -11,11 +11,15 @@ import (
 	"path/filepath"
 	"slices"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/reweave/reweave/cmd/reweave/internal/deliverable"
 	"github.com/reweave/reweave/internal/embed"
 	"github.com/reweave/reweave/pkg/client"
 	"github.com/reweave/reweave/pkg/fault"
+	"github.com/reweave/reweave/pkg/ffmpeg"
 	"github.com/reweave/reweave/pkg/job"
+	"github.com/reweave/reweave/pkg/patch"
 	"github.com/reweave/reweave/pkg/plan"
 	"github.com/reweave/reweave/pkg/store"
 )
@@ -36,6 +40,23 @@ func (p *patching) findBase() error {
 	}
 	p.keep = info
 	return nil
+}
+
+// readBase begins to read BASE's packets, for the proof. film waits for them; stop ends the
+// reading where nothing waits any more.
+func (p *patching) readBase(ctx context.Context) (stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	var film *patch.Film
+	var g errgroup.Group
+	g.Go(func() error {
+		tool, err := ffmpeg.Find(ctx)
+		if err == nil {
+			film, err = patch.Read(ctx, tool, p.file, p.name)
+		}
+		return err
+	})
+	p.film = func() (*patch.Film, error) { err := g.Wait(); return film, err }
+	return func() { cancel(); _ = g.Wait() }
 }
 
 // read fetches BASE's manifest, by the file's digest or the job's id.

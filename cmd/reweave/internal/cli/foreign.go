@@ -83,7 +83,7 @@ func (a *app) graft(ctx context.Context, c *cobra.Command, name string, o *patch
 	if err != nil {
 		return err
 	}
-	report, err := patch.Prove(ctx, tool, base.path, g.target.Path)
+	report, err := patch.ProveFiles(ctx, tool, base.path, g.target.Path, true)
 	if err != nil {
 		return err
 	}

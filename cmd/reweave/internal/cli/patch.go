@@ -49,7 +49,8 @@ as 1713f. --ranges FILE reads such ranges from a CSV, an EDL or markers of DaVin
 With --edl OLD --edl NEW, two EDLs, FCPXML or OpenTimelineIO files, NEW is the new render of
 the whole timeline: what the lists show to be the same keeps BASE's chunks, though NEW's
 packets may be others, and all else is encoded of NEW. Lists tell timing: grades, effects
-and retiming that they don't mention are not seen; compare the pictures with --same pixels.
+and retiming that they don't mention are not seen, unless --verify pixels compares the frames
+that the lists take for the same: for a render without loss, or else --verify eye.
 
 Then the patch is proved: the packets that are kept are compared with those of BASE, and
 two groups of pictures on either side of every seam are decoded. OUT` + reportSuffix + ` holds
@@ -97,9 +98,11 @@ type patching struct {
 	name, file string
 	sum        string // SHA-256 of file, once it is known
 	remove     func() // drops a base that was fetched
-	manifest   *plan.Manifest
-	report     *patch.Report
-	depth      string // at which frames are the same
+	// film returns BASE's packets, which are read while the job runs.
+	film     func() (*patch.Film, error)
+	manifest *plan.Manifest
+	report   *patch.Report
+	depth    string // at which frames are the same
 }
 
 func (a *app) patch(ctx context.Context, c *cobra.Command, base string, o *patchFlags) error {
@@ -116,6 +119,9 @@ func (a *app) patch(ctx context.Context, c *cobra.Command, base string, o *patch
 	}
 	if err := p.findBase(); err != nil {
 		return err
+	}
+	if p.file != "" {
+		defer p.readBase(ctx)()
 	}
 	var err error
 	if p.fixes, err = parseFixes(o.ranges); err != nil {
@@ -174,8 +180,13 @@ func (p *patching) like(ctx context.Context, cl *client.Client) error {
 func (p *patching) find() (*job.Same, error) {
 	byHand := ""
 	switch {
+	case p.keepsByEDL && p.same != "":
+		return nil, fault.Userf("usage", "--same "+p.same, "--edl says what is the same", "check what it says with --verify pixels, or --verify eye and --tolerance")
+	case p.keepsByEDL && p.checked != "" && p.input.pipe != nil:
+		return nil, fault.Userf("usage", "--verify "+p.checked, "NEW is a pipe, which can't be read twice", "write it into a file first")
 	case p.keepsByEDL:
-		byHand = "--edl says what changed"
+		p.depth = "timeline"
+		return p.verification(p.checked, p.manifest.SHA256)
 	case len(p.fixes) > 0:
 		byHand = "--range says what changed"
 	case p.input.pipe != nil:
@@ -185,9 +196,6 @@ func (p *patching) find() (*job.Same, error) {
 	p.depth = packets
 	if s != nil {
 		p.depth = string(s.Depth)
-	}
-	if p.keepsByEDL {
-		p.depth = "timeline"
 	}
 	return s, err
 }
@@ -206,13 +214,22 @@ func (p *patching) made(ctx context.Context, cl *client.Client) error {
 		if err := p.fetchBase(ctx, cl); err != nil {
 			return err
 		}
+		defer p.readBase(ctx)()
 	}
+	p.show.Note("proving that nothing else changed")
 	tool, err := ffmpeg.Find(ctx)
 	if err != nil {
 		return err
 	}
-	p.show.Note("proving that nothing else changed")
-	if p.report, err = patch.Prove(ctx, tool, p.file, p.target.Path); err != nil {
+	film, err := patch.Read(ctx, tool, p.target.Path, p.target.Path)
+	if err != nil {
+		return err
+	}
+	base, err := p.film()
+	if err != nil {
+		return err
+	}
+	if p.report, err = patch.Prove(ctx, tool, base, film, true); err != nil {
 		return err
 	}
 	p.report.Base.Name, p.report.Output.Name, p.report.Same = p.name, filepath.Base(p.target.Path), p.depth
@@ -233,7 +250,7 @@ type patched struct {
 
 func (p *patching) tell() error {
 	r := p.encoding.result(p.target.Path)
-	if p.keepsByEDL || p.list != "" {
+	if (p.keepsByEDL || p.list != "") && p.checked == "" {
 		r.Notes = append(r.Notes, timingOnly)
 	}
 	switch {

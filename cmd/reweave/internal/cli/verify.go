@@ -62,7 +62,7 @@ func (a *app) verify(ctx context.Context, out, base, report, page string, asJSON
 	if err != nil {
 		return err
 	}
-	found, err := patch.Prove(ctx, tool, base, out)
+	found, err := patch.ProveFiles(ctx, tool, base, out, page != "")
 	if err != nil {
 		return err
 	}

@@ -29,24 +29,6 @@ func (l *lostChunks) Error() string {
 	return fmt.Sprintf("the stored chunks of %v are missing or damaged: %v", l.tasks, l.why)
 }
 
-// chunk fetches a task's chunk into a file, checks its digest, and opens it. The file
-// has no name any more, so that it ends when it is closed.
-func (w *work) chunk(ctx context.Context, id queue.TaskID, name string) (*os.File, error) {
-	d := w.done[id]
-	path := filepath.Join(w.dir, name)
-	err := store.Fetch(ctx, w.env.Store, store.ChunkKey(d.Key), d.SHA256, path)
-	if errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrDigest) {
-		return nil, &lostChunks{tasks: []queue.TaskID{id}, why: err}
-	} else if err != nil {
-		return nil, err
-	}
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	return f, os.Remove(path)
-}
-
 // files fetches all that goes beside the video.
 func (w *work) files(ctx context.Context, out string) (mux.Files, error) {
 	files := mux.Files{Out: out}

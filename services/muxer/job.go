@@ -167,6 +167,8 @@ func (w *work) join(ctx context.Context, out io.Writer) error {
 		Timescale: uint32(tb.Den), Rotation: w.plan.Source.Video.Rotation, Frames: w.plan.Frames(),
 	})
 	origin := w.plan.Start()
+	chunks := w.fetchAhead(ctx)
+	defer chunks.stop()
 	for i, s := range w.plan.Segments {
 		end := w.plan.End
 		if i+1 < len(w.plan.Segments) {
@@ -176,23 +178,22 @@ func (w *work) join(ctx context.Context, out io.Writer) error {
 		for k := range times {
 			times[k] *= tb.Num
 		}
-		if err := w.add(ctx, j, i, times, (end-origin)*tb.Num); err != nil {
+		if err := w.add(ctx, j, chunks, i, times, (end-origin)*tb.Num); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (w *work) add(ctx context.Context, j *splice.Joiner, i int, times []int64, end int64) error {
-	id := queue.Video(i)
-	f, err := w.chunk(ctx, id, "chunk.mp4")
+func (w *work) add(ctx context.Context, j *splice.Joiner, chunks *ahead, i int, times []int64, end int64) error {
+	f, err := chunks.next(ctx)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
 	c, err := splice.Open(f)
 	if err != nil {
-		return &lostChunks{tasks: []queue.TaskID{id}, why: err}
+		return &lostChunks{tasks: []queue.TaskID{queue.Video(i)}, why: err}
 	}
 	return j.Add(c, times, end)
 }

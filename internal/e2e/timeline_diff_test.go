@@ -34,7 +34,7 @@ func TestDiffOfTimelines(t *testing.T) {
 		{[]string{"old.edl", "new.edl", "--rate", "25"}, 0, []string{
 			"inserted  01:00:04:00-01:00:04:20 (frames 100 to 120), before 01:00:04:00 of old.edl\n",
 			"removed   01:00:08:00-01:00:09:05 (frames 200 to 230) of old.edl\n",
-			"20 of 290 frames of new.edl are other ones than in old.edl (300 frames)\n", "note: lists tell timing", "--same pixels",
+			"20 of 290 frames of new.edl are other ones than in old.edl (300 frames)\n", "note: lists tell timing", "--verify pixels",
 		}},
 		{[]string{"old.fcpxmld", "new.fcpxmld"}, 0, []string{"replaced  01:00:00:00-01:00:04:00 (frames 0 to 100), for "}},
 		{[]string{"old.otio", "new.otio"}, 0, []string{"replaced  00:00:00:00-00:00:04:00 (frames 0 to 100), for "}},

@@ -251,6 +251,10 @@ func TestMistakesInListsAreTold(t *testing.T) {
 		"bare.csv:2: nothing says what replaces it":                       {"--ranges", "bare.csv"},
 		"it is for the ranges of --ranges, and there are none":            {"--fix", "x.mov"},
 		"it is for lists, and there is none":                              {"--start", "01:00:00:00"},
+		"it checks what --edl takes for the same, and there is none":      {"--verify", "pixels"},
+		"check what it says with --verify pixels":                         {"--edl", "old.edl", "--edl", "new.edl", "--same", "pixels"},
+		"--verify packets: there is no such depth":                        {"--edl", "old.edl", "--edl", "new.edl", "--verify", "packets"},
+		"--verify eye and --tolerance need each other":                    {"--edl", "old.edl", "--edl", "new.edl", "--verify", "eye"},
 		`"1h" is no timecode`:                                             {"--start", "1h", "--ranges", "bare.csv"},
 	} {
 		mistaken(t, dir, says, append([]string{"base.mp4", "--source", render}, args...)...)

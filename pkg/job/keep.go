@@ -4,7 +4,9 @@ import "fmt"
 
 // Keep names what the source shares with a deliverable that was made here, as somebody
 // knows it who compared the two: of such frames the deliverable's chunks are taken, whole,
-// as long as they are in the store, and only the others come from the source.
+// as long as they are in the store, and only the others come from the source. With Same in
+// the Spec, whose Base is this one's, a chunk is taken only where the source's frames are the
+// same at that depth.
 type Keep struct {
 	// Base is the SHA-256 of the deliverable.
 	Base string `json:"base" pattern:"^[0-9a-f]{64}$" doc:"digest of the deliverable's bytes"`
@@ -33,8 +35,8 @@ func (s Spec) checkKeep(is *Issues) {
 	if len(s.Edits) > 0 {
 		bad("", "edits and keep exclude each other", "give one of them")
 	}
-	if s.Same != nil {
-		bad("", "keep says what is the same, and nothing is to be found", "leave keep or same out")
+	if d := s.Same; d != nil && (d.Base != k.Base || d.Depth != Pixels && d.Depth != Eye) {
+		bad("", "beside keep, same verifies what is kept", "name the same base there, and the depth pixels or eye")
 	}
 	old, new := 0, 0
 	for i, r := range k.Runs {

@@ -6,7 +6,8 @@ import (
 )
 
 // Same has a job look for what its source shares with a deliverable that was made here,
-// deeper than by the source's packets, which are always compared.
+// deeper than by the source's packets, which are always compared. Beside [Keep] it verifies
+// what is kept.
 type Same struct {
 	// Base is the SHA-256 of that deliverable, in hexadecimal.
 	Base string `json:"base" pattern:"^[0-9a-f]{64}$" doc:"SHA-256 of a deliverable that was made here, in lower-case hexadecimal"`

@@ -209,6 +209,13 @@ func TestKeepIsChecked(t *testing.T) {
 		if err := s.Validate(fleet); (err == nil) != (says == "") || err != nil && !strings.Contains(err.Error(), says) {
 			t.Errorf("%+v: %v, want %q", k, err, says)
 		}
+		for same, good := range map[job.Same]bool{{Base: k.Base, Depth: job.Pixels}: true, {Base: k.Base, Depth: job.Auto}: false, {Base: strings.Repeat("0b", 32), Depth: job.Pixels}: false} {
+			s.Same = &same
+			if err := s.Validate(fleet); (err == nil || !strings.Contains(err.Error(), "same verifies what is kept")) != good {
+				t.Errorf("with %+v: %v", same, err)
+			}
+		}
+		s.Same = nil
 		s.Edits = []job.Edit{{From: 0, To: 1, Source: source}}
 		if err := s.Validate(fleet); err == nil || !strings.Contains(err.Error(), "edits and keep exclude each other") {
 			t.Errorf("with edits: %v", err)

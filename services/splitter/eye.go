@@ -4,14 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"math"
 	"os"
 	"path/filepath"
 	"slices"
 	"sync"
-
-	"golang.org/x/sync/errgroup"
 
 	"github.com/reweave/reweave/pkg/chunk"
 	"github.com/reweave/reweave/pkg/queue"
@@ -97,14 +94,7 @@ func overlaps(at, n int, taken []stretch) bool {
 // their chunks as the job wants.
 func (l *look) compared(ctx context.Context, found []stretch) (kept []stretch, err error) {
 	c := &comparison{look: l, far: map[int]bool{}}
-	if err := l.read(ctx, func(ctx context.Context, g *errgroup.Group, r *reel) error {
-		for i, s := range found {
-			if err := c.stretch(ctx, g, r, i, s); err != nil {
-				return err
-			}
-		}
-		return nil
-	}); err != nil {
+	if err := l.pieces(ctx, found, c.fetch, c.piece); err != nil {
 		return nil, err
 	}
 	for i, s := range found {
@@ -125,32 +115,20 @@ type comparison struct {
 
 func (c *comparison) file(i int) string { return filepath.Join(c.dir, fmt.Sprintf("base%d.mp4", i)) }
 
-// stretch compares one stretch, piece by piece as the source is cut.
-func (c *comparison) stretch(ctx context.Context, g *errgroup.Group, r *reel, i int, st stretch) error {
-	if err := store.Fetch(ctx, c.env.Store, store.ChunkKey(st.chunk.Key), st.chunk.SHA256, c.file(i)); err != nil {
-		return err
+// fetch fetches the chunk of stretch i. One that was evicted meanwhile is near to nothing.
+func (c *comparison) fetch(ctx context.Context, i int, st stretch) error {
+	err := store.Fetch(ctx, c.env.Store, store.ChunkKey(st.chunk.Key), st.chunk.SHA256, c.file(i))
+	if errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrDigest) {
+		c.isFar(i)
+		return nil
 	}
-	for {
-		to := st.at
-		if r.first >= to {
-			to += st.chunk.Frames
-		}
-		s, first, err := r.take(ctx, to)
-		if errors.Is(err, io.EOF) && to > st.at {
-			return nil
-		} else if errors.Is(err, io.EOF) {
-			continue
-		} else if err != nil {
-			return err
-		}
-		if first >= st.at {
-			err = c.beside(ctx, g, r, s, first, func(path string) error { return c.piece(ctx, i, st, s, first, path) })
-		}
-		if err != nil {
-			return err
-		}
-		r.spool.Release(r.oldest())
-	}
+	return err
+}
+
+func (c *comparison) isFar(i int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.far[i] = true
 }
 
 // piece compares the frames that a segment owns with those of the stretch's chunk.
@@ -166,9 +144,7 @@ func (c *comparison) piece(ctx context.Context, i int, st stretch, s split.Segme
 			return context.Cause(ctx)
 		}
 		if err != nil || math.IsNaN(worst) || worst < least {
-			c.mu.Lock()
-			c.far[i] = true
-			c.mu.Unlock()
+			c.isFar(i)
 			return nil //nolint:nilerr // what can't be compared is encoded
 		}
 	}

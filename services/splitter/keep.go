@@ -23,7 +23,11 @@ func (w *work) kept(ctx context.Context) ([]stretch, error) {
 	if n := len(runs); n > 0 && runs[n-1].Old+runs[n-1].Frames > m.Frames {
 		return nil, fault.Userf("bad-range", fmt.Sprintf("keep.runs[%d]", n-1), fmt.Sprintf("it ends behind the %d frames of the deliverable", m.Frames), "compare with that deliverable")
 	}
-	return w.stored(ctx, within(m, runs))
+	found, err := w.stored(ctx, within(m, runs))
+	if err != nil || w.job.Spec.Same == nil {
+		return found, err
+	}
+	return w.verified(ctx, m, found)
 }
 
 // checkLength refuses a source that has another length than what a list told.

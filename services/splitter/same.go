@@ -27,16 +27,25 @@ type baseChunk struct {
 	segment plan.Segment
 }
 
-// same finds the stretches of the source that are the same as the job's base in pixels, and
+// same returns the stretches of the source for which chunks of the job's base are taken,
+// though their packets are others.
+func (w *work) same(ctx context.Context) (found []stretch, err error) {
+	switch {
+	case w.job.Spec.Keep != nil:
+		found, err = w.kept(ctx)
+	case w.job.Spec.Same != nil:
+		found, err = w.found(ctx)
+	}
+	if len(found) > 0 {
+		w.plan.Notes = append(w.plan.Notes, fmt.Sprintf("%d chunks were taken over though the source has other packets there", len(found)))
+	}
+	return found, err
+}
+
+// found finds the stretches of the source that are the same as the job's base in pixels, and
 // not in packets: those are found without looking. The source is read for it once more,
 // and decoded where no segment of the base has its packets.
-func (w *work) same(ctx context.Context) ([]stretch, error) {
-	if w.job.Spec.Keep != nil {
-		return w.kept(ctx)
-	}
-	if w.job.Spec.Same == nil {
-		return nil, nil
-	}
+func (w *work) found(ctx context.Context) ([]stretch, error) {
 	base, err := w.base(ctx, w.job.Spec.Same.Base, "same.base")
 	if err != nil {
 		return nil, err
@@ -101,9 +110,6 @@ func (w *work) stored(ctx context.Context, all []stretch) (kept []stretch, err e
 		case err != nil && !errors.Is(err, store.ErrNotFound):
 			return nil, err
 		}
-	}
-	if len(kept) > 0 {
-		w.plan.Notes = append(w.plan.Notes, fmt.Sprintf("%d chunks were taken over though the source has other packets there", len(kept)))
 	}
 	return kept, nil
 }

@@ -23,7 +23,7 @@ film that changed, inserted or removed ones among them: what is behind these onl
 Record times count from the first record in of an EDL, or from the timeline's beginning.
 
 Lists tell timing. A grade, an effect or retiming that they don't mention is not seen: to
-find these, compare the pictures themselves with reweave patch --same pixels.`,
+find these, compare the pictures, too: reweave patch --edl OLD --edl NEW --verify pixels.`,
 		Example: `  reweave diff film-v1.edl film-v2.edl --rate 25
   reweave diff film-v1.otio film-v2.otio --json`,
 		Args: takes("OLD", "NEW"),

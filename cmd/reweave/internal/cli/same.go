@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -35,19 +36,34 @@ func (o sameFlags) spec(base string, byHand string) (*job.Same, error) {
 	case depth == "":
 		depth = string(job.Auto)
 	}
-	if (depth == string(job.Eye)) != (o.tolerance != "") {
-		return usage("--same eye and --tolerance need each other", "give both, such as --same eye --tolerance 42dB")
-	}
-	s := &job.Same{Base: base, Depth: job.Depth(depth)}
-	switch s.Depth {
-	case packets:
+	if depth == packets && o.tolerance == "" {
 		return nil, nil
-	case job.Auto, job.Pixels:
-		return s, nil
-	case job.Eye:
+	}
+	return o.at(depth, base, "--same", packets, string(job.Auto))
+}
+
+// verification returns what is to be the same of what lists take for the same; nil where
+// nothing is compared.
+func (o sameFlags) verification(depth, base string) (*job.Same, error) {
+	if depth == "" && o.tolerance == "" {
+		return nil, nil
+	}
+	return o.at(depth, base, "--verify")
+}
+
+// at returns a comparison at a depth that a flag names: one of others, pixels, or eye.
+func (o sameFlags) at(depth, base, flag string, others ...string) (*job.Same, error) {
+	s := &job.Same{Base: base, Depth: job.Depth(depth)}
+	all := append(others, string(job.Pixels), string(job.Eye))
+	switch {
+	case depth != "" && !slices.Contains(all, depth):
+		return nil, fault.Userf("usage", flag+" "+depth, "there is no such depth", "use "+strings.Join(all, ", "))
+	case (s.Depth == job.Eye) != (o.tolerance != ""):
+		return nil, fault.Userf("usage", "patch", flag+" eye and --tolerance need each other", "give both, such as "+flag+" eye --tolerance 42dB")
+	case s.Depth == job.Eye:
 		return s, o.nearness(s)
 	}
-	return usage("there is no depth "+strconv.Quote(depth), "use packets, pixels, eye or auto")
+	return s, nil
 }
 
 // nearness reads the tolerance: what is above 1 is a PSNR, in dB.

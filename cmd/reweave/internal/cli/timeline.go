@@ -20,19 +20,21 @@ import (
 
 // timingOnly is what whoever compares lists must know.
 const timingOnly = "lists tell timing: grades, effects and retiming that they don't mention are not seen; " +
-	"reweave patch BASE --source NEW --same pixels compares the pictures themselves"
+	"reweave patch BASE --source NEW --edl OLD --edl NEW --verify pixels compares the pictures, too"
 
 // timelineFlags are the flags of patch by which lists tell what changed.
 type timelineFlags struct {
 	edl        []string
 	list, fix  string
 	start      string
-	keepsByEDL bool // the frames to keep were found by lists
+	checked    string // the depth at which what they take for the same is compared
+	keepsByEDL bool   // the frames to keep were found by lists
 }
 
 func (o *timelineFlags) register(c *cobra.Command) {
 	f := c.Flags()
 	f.StringArrayVar(&o.edl, "edl", nil, "timeline of BASE, and, given once more, that of NEW, the new render: .edl, .fcpxml or .otio; what differs is taken from NEW")
+	f.StringVar(&o.checked, "verify", "", "decode what --edl takes for the same, and encode what is not: pixels, or eye with --tolerance")
 	f.StringVar(&o.list, "ranges", "", "replace the ranges that a CSV, an EDL or markers of DaVinci Resolve name")
 	f.StringVar(&o.fix, "fix", "", "file for the ranges of --ranges that name none")
 	f.StringVar(&o.start, "start", "", "timecode of BASE's first frame in lists (default: the timeline's own beginning; 00:00:00:00 with --ranges)")
@@ -47,6 +49,8 @@ func (o *timelineFlags) check(ranges []string, aligned, ripple bool) error {
 		return bad("--edl", fmt.Sprintf("it is given %d times", len(o.edl)), "give it twice: --edl OLD.edl --edl NEW.edl")
 	case len(o.edl) == 2 && (len(ranges) > 0 || o.list != "" || aligned || ripple):
 		return bad("--edl", "it says by itself what changed", "leave out --range, --ranges, --aligned and --ripple")
+	case o.checked != "" && len(o.edl) == 0:
+		return bad("--verify", "it checks what --edl takes for the same, and there is none", "compare the films themselves with --same "+o.checked)
 	case o.fix != "" && o.list == "":
 		return bad("--fix", "it is for the ranges of --ranges, and there are none", "add --ranges FILE")
 	case o.start != "" && o.list == "" && len(o.edl) == 0:

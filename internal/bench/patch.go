@@ -13,10 +13,8 @@ import (
 	"time"
 )
 
-// The film that is patched: some minutes of 720p of which one shot of a hundredth is
-// redrawn. It is exported as editors do it, in groups of pictures of a second.
+// Of the film that is patched, one shot of a hundredth is redrawn.
 const (
-	patchRate  = 25
 	redrawFrom = 0.4  // part of the film at which the redrawn shot begins
 	redrawPart = 0.01 // its length
 )
@@ -27,9 +25,11 @@ type patching struct {
 	dir            string
 	seconds        int
 	before, after  string // sources
+	third          string // with the same shot redrawn in another way
 	from, to       int    // the redrawn frames
 	base           string // deliverable
 	full, fullCPU  time.Duration
+	cost           [2]time.Duration // of the patch by packets: wall and CPU
 	settings, mine []string
 }
 
@@ -44,10 +44,10 @@ func (b *bench) patch(ctx context.Context) error {
 	if err := os.MkdirAll(p.dir, 0o755); err != nil {
 		return err
 	}
-	frames := p.seconds * patchRate
+	frames := p.seconds * filmRate
 	p.from = int(float64(frames) * redrawFrom)
 	p.to = p.from + int(float64(frames)*redrawPart)
-	for _, step := range []func(context.Context) error{p.films, p.encode, p.redrawn, p.cutAndConcat, p.inserted, p.unchanged} {
+	for _, step := range []func(context.Context) error{p.films, p.encode, p.redrawn, p.byPixels, p.cutAndConcat, p.inserted, p.unchanged} {
 		if err := step(ctx); err != nil {
 			return err
 		}
@@ -55,22 +55,20 @@ func (b *bench) patch(ctx context.Context) error {
 	return nil
 }
 
-// film makes the source, with one more filter: shots of ten seconds in motion.
-func (p *patching) film(ctx context.Context, name, filter string, seconds int, codec ...string) (string, error) {
-	path := filepath.Join(p.dir, name)
-	graph := fmt.Sprintf("testsrc2=s=1280x720:r=%d:d=%d,hue=h='47*floor(t/10)',noise=alls=2:allf=t,%s,format=yuv420p", patchRate, seconds, filter)
-	_, _, err := ffmpeg(ctx, append([]string{"-f", "lavfi", "-i", graph}, append(codec, path)...)...)
-	return path, err
-}
-
-func (p *patching) films(ctx context.Context) (err error) {
-	export := []string{"-c:v", "libx264", "-preset", "ultrafast", "-qp", "18", "-g", strconv.Itoa(patchRate), "-sc_threshold", "0"}
-	if p.before, err = p.film(ctx, "before.mp4", "null", p.seconds, export...); err != nil {
+func (p *patching) films(ctx context.Context) error {
+	film, err := makeFilm(ctx, p.dir, p.seconds*filmRate, p.from, p.to)
+	if err != nil {
 		return err
 	}
-	redraw := fmt.Sprintf("drawbox=w=400:h=300:x=200:y=200:t=fill:c=teal:enable='between(n,%d,%d)'", p.from, p.to-1)
-	p.after, err = p.film(ctx, "after.mp4", redraw, p.seconds, export...)
-	return err
+	for _, f := range []struct {
+		path         *string
+		name, filter string
+	}{{&p.before, "before.mp4", ""}, {&p.after, "after.mp4", "hue=h=60"}, {&p.third, "third.mp4", "hue=h=120"}} {
+		if *f.path, err = film.redraw(ctx, f.name, f.filter); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // encode makes the deliverable, and has ffmpeg encode the changed film in full.
@@ -103,6 +101,7 @@ func (p *patching) redrawn(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	p.cost = took
 	what := fmt.Sprintf("a shot of 1 %% of %d min redrawn (%d of %d chunks)", p.minutes, r.Chunks.Encoded, r.Chunks.Total)
 	p.add(what+", wall", secs(took[0]), secs(p.full), percent(took[0], p.full), "≤ 3 %")
 	p.add("the same, CPU", secs(took[1]), secs(p.fullCPU), percent(took[1], p.fullCPU), "≤ 3 %")
@@ -114,10 +113,33 @@ func (p *patching) redrawn(ctx context.Context) error {
 	return nil
 }
 
+// byPixels patches the shot once more, with every frame decoded and compared.
+func (p *patching) byPixels(ctx context.Context) error {
+	var both [2]time.Duration
+	for _, film := range []string{p.before, p.third} {
+		wall, cpu, err := ffmpeg(ctx, "-i", film, "-map", "0:v:0", "-f", "null", "-")
+		if err != nil {
+			return err
+		}
+		both[0], both[1] = both[0]+wall, both[1]+cpu
+	}
+	out := filepath.Join(p.dir, "pixels.mp4")
+	r, took, err := p.run(ctx, "patch", p.base, "--source", p.third, "-o", out, "--data", p.data(), "--json", "--same", "pixels")
+	if err != nil {
+		return err
+	}
+	what := fmt.Sprintf("the same by pixels (%d chunks), more than by packets, beside a decode of both films: ", r.Chunks.Encoded)
+	for i, clock := range []string{"wall", "CPU"} {
+		more := took[i] - p.cost[i]
+		p.add(what+clock, secs(more), secs(both[i]), fmt.Sprintf("%.2f ×", more.Seconds()/both[i].Seconds()), "≤ 1 ×")
+	}
+	return nil
+}
+
 // cutAndConcat does by hand what many do: it cuts the old deliverable without encoding,
 // encodes the shot alone, and has ffmpeg's concat demuxer join the three.
 func (p *patching) cutAndConcat(ctx context.Context) error {
-	at := func(frame int) string { return strconv.FormatFloat(float64(frame)/patchRate, 'f', 3, 64) }
+	at := func(frame int) string { return strconv.FormatFloat(float64(frame)/filmRate, 'f', 3, 64) }
 	head, shot, tail := filepath.Join(p.dir, "head.mp4"), filepath.Join(p.dir, "shot.mp4"), filepath.Join(p.dir, "tail.mp4")
 	list, out := filepath.Join(p.dir, "list.txt"), filepath.Join(p.dir, "concat.mp4")
 	if err := os.WriteFile(list, fmt.Appendf(nil, "file '%s'\nfile '%s'\nfile '%s'\n", head, shot, tail), 0o600); err != nil {
@@ -224,15 +246,16 @@ func frames(ctx context.Context, path string) (all []frame, err error) {
 
 // inserted patches a minute of an intra-coded film into which seven frames were put.
 func (p *patching) inserted(ctx context.Context) error {
-	export := []string{"-c:v", "mjpeg", "-q:v", "3"}
-	before, err := p.film(ctx, "before.mkv", "scale=640:360", 60, export...)
-	if err != nil {
-		return err
-	}
-	after, err := p.film(ctx, "after.mkv", "scale=640:360,split[a][b];[a]trim=end_frame=200[head];[b]trim=start_frame=200,setpts=PTS-STARTPTS[tail];"+
-		"mandelbrot=s=640x360:r=25,format=yuv420p,trim=end_frame=7[new];[head][new][tail]concat=n=3", 60, export...)
-	if err != nil {
-		return err
+	const film = "testsrc2=s=640x360:r=25:d=60,noise=alls=2:allf=t,format=yuv420p"
+	before, after := filepath.Join(p.dir, "before.mkv"), filepath.Join(p.dir, "after.mkv")
+	for path, graph := range map[string]string{
+		before: film,
+		after: film + ",split[a][b];[a]trim=end_frame=200[head];[b]trim=start_frame=200,setpts=PTS-STARTPTS[tail];" +
+			"mandelbrot=s=640x360:r=25,format=yuv420p,trim=end_frame=7[new];[head][new][tail]concat=n=3",
+	} {
+		if _, _, err := ffmpeg(ctx, "-f", "lavfi", "-i", graph, "-c:v", "mjpeg", "-q:v", "3", path); err != nil {
+			return err
+		}
 	}
 	base, out := filepath.Join(p.dir, "intra.mp4"), filepath.Join(p.dir, "intra2.mp4")
 	if _, _, err := p.run(ctx, append([]string{"encode", before, "-o", base, "--data", p.data(), "--json"}, p.mine...)...); err != nil {

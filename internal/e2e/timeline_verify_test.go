@@ -24,7 +24,7 @@ func TestWhatListsTakeForTheSameIsVerified(t *testing.T) {
 	byLists := func(render, out string, more ...string) patchResult {
 		return patchOf(t, dir, "base.mp4", render, out, append([]string{"--edl", "old.edl", "--edl", "new.edl"}, more...)...)
 	}
-	blind := byLists(graded, "blind.mp4")
+	blind := patchOf(t, dir, "base.mp4", graded, "blind.mp4", "--edl", "old.edl", "new.edl")
 	sameFrames(t, filepath.Join(dir, "blind.mp4"), testenv.FrameHashes(t, same)) // the base's
 
 	var other []string // the chunks with the grade

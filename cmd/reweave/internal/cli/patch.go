@@ -64,8 +64,15 @@ encoded again. All else of BASE stays as it is, byte for byte.`,
   reweave patch film.mp4 --source film-v2.mov --edl film.edl --edl film-v2.edl -o film-v2.mp4
   reweave patch film.mp4 --source film.mov --ranges markers.csv --fix film-v2.mov --aligned -o film-v2.mp4
   reweave patch --foreign master.mp4 --range 00:01:10:00-00:01:14:12=fix.mov -o master-v2.mp4`,
-		Args: takes("BASE"),
+		Args: func(c *cobra.Command, args []string) error {
+			rest, _ := o.parted(args)
+			return takes("BASE")(c, rest)
+		},
 		RunE: a.does(func(ctx context.Context, c *cobra.Command, args []string) error {
+			args, list := o.parted(args)
+			if list != "" {
+				o.edl = append(o.edl, list)
+			}
 			if o.foreign.on {
 				return a.graft(ctx, c, args[0], &o)
 			}

@@ -33,11 +33,24 @@ type timelineFlags struct {
 
 func (o *timelineFlags) register(c *cobra.Command) {
 	f := c.Flags()
-	f.StringArrayVar(&o.edl, "edl", nil, "timeline of BASE, and, given once more, that of NEW, the new render: .edl, .fcpxml or .otio; what differs is taken from NEW")
+	f.StringArrayVar(&o.edl, "edl", nil, "timelines of BASE and of NEW, the new render, as --edl OLD --edl NEW: .edl, .fcpxml or .otio; what differs is taken from NEW")
 	f.StringVar(&o.checked, "verify", "", "decode what --edl takes for the same, and encode what is not: pixels, or eye with --tolerance")
 	f.StringVar(&o.list, "ranges", "", "replace the ranges that a CSV, an EDL or markers of DaVinci Resolve name")
 	f.StringVar(&o.fix, "fix", "", "file for the ranges of --ranges that name none")
 	f.StringVar(&o.start, "start", "", "timecode of BASE's first frame in lists (default: the timeline's own beginning; 00:00:00:00 with --ranges)")
+}
+
+// parted parts the arguments from the second list, where it was given as --edl OLD NEW.
+func (o *timelineFlags) parted(args []string) (rest []string, list string) {
+	if len(o.edl) != 1 || len(args) != 2 {
+		return args, ""
+	}
+	for i, a := range args {
+		if timeline.KindOf(a, nil) != timeline.KindTable {
+			return args[1-i : 2-i], a
+		}
+	}
+	return args, ""
 }
 
 // check refuses what has no meaning together; ranges, aligned and ripple are those of

@@ -89,9 +89,25 @@ func merge(all []Frames) (merged []Frames) {
 }
 
 // decode decodes frames from one closed keyframe to another.
-func decode(ctx context.Context, tool *ffmpeg.Tool, f *Film, want Frames) (decoded, error) {
+func decode(ctx context.Context, tool *ffmpeg.Tool, f *Film, want Frames) (d decoded, err error) {
+	before, at, behind := f.around(want.From)
+	// To the keyframe before a time between the first frame and the next, which is the first
+	// one itself. Where frames are missing then, the index may go by the times of decoding,
+	// by which another one is nearer: so once more, from a time before.
+	for _, seek := range []float64{(at + behind) / 2, (before + at) / 2} {
+		d, err = decodeFrom(ctx, tool, f, want, seek, (before+at)/2)
+		if err != nil || d.problem == "" {
+			break
+		}
+	}
+	return d, err
+}
+
+// decodeFrom decodes frames, of which the first is shown behind the time first, beginning
+// where a seek goes to.
+func decodeFrom(ctx context.Context, tool *ffmpeg.Tool, f *Film, want Frames, seek, first float64) (decoded, error) {
 	d := decoded{Frames: want}
-	cmd := tool.Command(ctx, decodeArgs(f, want, tool.Passthrough())...)
+	cmd := tool.Command(ctx, decodeArgs(f, want.Len(), seek, first, tool.Passthrough())...)
 	cmd.Reads(f.Path)
 	var grey bytes.Buffer
 	cmd.Stdout(&grey)
@@ -125,19 +141,16 @@ func decode(ctx context.Context, tool *ffmpeg.Tool, f *Film, want Frames) (decod
 	return d, nil
 }
 
-// decodeArgs decodes each frame once and gives it twice: hashed to pipe:3, and small and
-// grey to stdout. The seek goes half a frame behind the first one, for containers round
-// times, and to the keyframe before that, which is the first one itself; what an index that
-// goes by other times gives before it is cut off.
-func decodeArgs(f *Film, want Frames, passthrough []string) []string {
-	first, half := f.seconds(want.From), f.Source.Video.Rate.Inv().Float()/2
-	at := func(seconds float64) string { return strconv.FormatFloat(seconds, 'f', 6, 64) }
+// decodeArgs decodes n frames once each and gives each twice: hashed to pipe:3, and small
+// and grey to stdout.
+func decodeArgs(f *Film, n int, seek, first float64, passthrough []string) []string {
+	text := func(seconds float64) string { return strconv.FormatFloat(seconds, 'f', 6, 64) }
 	graph := fmt.Sprintf("[0:v:0]trim=start=%s,split[hashes][large];[large]scale=%d:%d:flags=area,format=gray[thumbs]",
-		at(first-half), thumbWidth, thumbHeight)
-	args := append(ffmpeg.Safe(), "-v", "error", "-copyts", "-xerror", "-threads", "1", "-seek_timestamp", "1", "-noaccurate_seek", "-ss", at(first+half),
+		text(first), thumbWidth, thumbHeight)
+	args := append(ffmpeg.Safe(), "-v", "error", "-copyts", "-xerror", "-threads", "1", "-seek_timestamp", "1", "-noaccurate_seek", "-ss", text(seek),
 		"-i", "file:"+f.Path, "-filter_complex", graph)
 	for _, out := range [][]string{{"[hashes]", "-f", "framehash", "-hash", "murmur3", "pipe:3"}, {"[thumbs]", "-f", "rawvideo", "pipe:1"}} {
-		args = append(args, "-map", out[0], "-frames:v", strconv.Itoa(want.Len()))
+		args = append(args, "-map", out[0], "-frames:v", strconv.Itoa(n))
 		args = append(append(args, passthrough...), out[1:]...)
 	}
 	return args

@@ -151,3 +151,21 @@ func (f *Film) seconds(i int) float64 {
 	}
 	return float64(last)*f.TimeBase.Float() + f.Source.Video.Rate.Inv().Float()
 }
+
+// around returns when frame i of a film is shown, where the film can be cut, and when those
+// before and behind it are, in seconds.
+func (f *Film) around(i int) (before, at, behind float64) {
+	pts := f.Packets[i].PTS
+	length := f.Source.Video.Rate.Inv().Float() // of a frame, where there is none beside it
+	at = float64(pts) * f.TimeBase.Float()
+	before, behind = math.Inf(-1), math.Inf(1)
+	for _, p := range f.Packets {
+		switch t := float64(p.PTS) * f.TimeBase.Float(); {
+		case p.PTS < pts:
+			before = max(before, t)
+		case p.PTS > pts:
+			behind = min(behind, t)
+		}
+	}
+	return max(before, at-length), at, min(behind, at+length)
+}

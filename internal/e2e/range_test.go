@@ -72,6 +72,11 @@ func TestMistakesInRangesAreTold(t *testing.T) {
 	dir := t.TempDir()
 	film, short, small := cutFilm(t, "null"), cutFilm(t, "negate,trim=end_frame=20"), cutFilm(t, "scale=80:60,trim=end_frame=20")
 	e2e.Command(t, dir, append([]string{"encode", film, "-o", "base.mp4", "--audio", "aac"}, exactly...)...).Succeed()
+	mp4 := filepath.Join(dir, "fix.mp4")
+	e2e.Command(t, dir, append([]string{"encode", short, "-o", mp4, "--audio", "aac"}, exactly...)...).Succeed()
+	before := digestOf(t, mp4)
+	lay(t, dir, "list.mp4", "in,out\n100f,120f\n")
+	lay(t, dir, "list.csv", "in,out,fix\n100f,120f,fix.mp4\n")
 	for name, tc := range map[string]struct {
 		says string
 		args []string
@@ -79,10 +84,14 @@ func TestMistakesInRangesAreTold(t *testing.T) {
 		"no range":           {"it is no range", []string{"--range", "100f=" + short}},
 		"no file":            {"there is no such file", []string{"--range", "100f-120f=nothing.mov"}},
 		"no time":            {`"x" is neither a timecode nor seconds`, []string{"--range", "x-120f=" + short}},
-		"backwards":          {"frames 120 to 100 are no range", []string{"--range", "120f-100f=" + short}},
+		"backwards":          {"f-100f=" + short + ": frame 100 comes before frame 120", []string{"--range", "120f-100f=" + short}},
 		"nothing to replace": {"it replaces no frame", []string{"--range", "100f-100f=" + short}},
-		"overlapping":        {"before the one before it ends at 120", []string{"--range", "100f-120f=" + short, "--range", "119f-139f=" + short}},
+		"overlapping":        {"it begins at frame 119, before frame 120, where --range 100f-120f=", []string{"--range", "100f-120f=" + short, "--range", "119f-139f=" + short}},
 		"past the end":       {"it replaces frames up to 310 of a film that has 300", []string{"--range", "290f-310f=" + short}},
+		"over a fix":         {"OUTPUT is the same file as INPUT", []string{"--range", "100f-120f=" + mp4, "-o", mp4, "-y"}},
+		"over a list":        {"OUTPUT is the same file as INPUT", []string{"--ranges", "list.mp4", "--fix", short, "-o", "list.mp4", "-y"}},
+		"over a list's fix":  {"OUTPUT is the same file as INPUT", []string{"--ranges", "list.csv", "-o", mp4, "-y"}},
+		"no such base":       {"nothing.mp4: there is no such file", []string{"nothing.mp4"}},
 		"too short":          {"it has 20 frames, and is to replace 40", []string{"--range", "100f-140f=" + short}},
 		"too long":           {"it has more than the 10 frames", []string{"--range", "100f-110f=" + short}},
 		"another size":       {"its size is 80×60, not 160×120", []string{"--range", "100f-120f=" + small}},
@@ -90,11 +99,18 @@ func TestMistakesInRangesAreTold(t *testing.T) {
 		"ripple of nothing":  {"there is none", []string{"--ripple"}},
 		"both":               {"has the film's length", []string{"--ripple", "--aligned", "--range", "100f-120f=" + film}},
 	} {
-		p := e2e.Command(t, dir, append([]string{"patch", "base.mp4", "--source", film, "-o", "out.mp4", "--data", "data"}, tc.args...)...)
+		base := []string{"patch", "base.mp4"}
+		if name == "no such base" {
+			base = base[:1]
+		}
+		p := e2e.Command(t, dir, append(append(base, "--source", film, "-o", "out.mp4", "--data", "data"), tc.args...)...)
 		if code := p.Run(); code != 2 || !strings.Contains(p.Stderr.String(), tc.says) {
 			t.Errorf("%s: exit code %d: %s", name, code, &p.Stderr)
 		}
 		noOutput(t, dir)
+	}
+	if digestOf(t, mp4) != before {
+		t.Error("a fix was written over")
 	}
 }
 

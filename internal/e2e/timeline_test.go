@@ -163,7 +163,7 @@ func TestAPatchByEditLists(t *testing.T) {
 	if err := os.RemoveAll(chunks); err != nil {
 		t.Fatal(err)
 	}
-	if again := patchOf(t, dir, "base.mp4", render, "again.mp4", "--edl", "old.edl", "--edl", "new.edl"); again.Chunks.Reused != 0 {
+	if again := patchOf(t, dir, "base.mp4", render, "again.mp4", "--edl", "old.edl", "--edl", "new.edl"); again.Chunks.Reused != 0 || !strings.Contains(fmt.Sprint(again.Notes), fmt.Sprintf("%d chunks of the other deliverable are not in the store any more", kept)) {
 		t.Errorf("with an empty store the result is %+v", again)
 	}
 	sameFrames(t, filepath.Join(dir, "again.mp4"), want)

@@ -16,6 +16,33 @@ type Edit struct {
 	Aligned bool `json:"aligned,omitempty" doc:"the source holds the whole film, and not the new frames alone"`
 	// Ripple lets the number of frames differ: what is behind moves.
 	Ripple bool `json:"ripple,omitempty" doc:"the number of frames may differ, and what is behind moves"`
+	// Part is what of the source is meant, nil for all of it.
+	Part *EditPart `json:"part,omitempty" doc:"frames of that source that are meant; default all"`
+	// Mute leaves the edit's sound out where the others' is taken.
+	Mute bool `json:"mute,omitempty" doc:"with sound.edits: not of this one"`
+}
+
+// EditPart are some of the frames of a source.
+type EditPart struct {
+	// From and To are counted from 0, To not included.
+	From int `json:"from" minimum:"0" doc:"first frame, from 0"`
+	To   int `json:"to" minimum:"1" doc:"first frame not to take"`
+	// Of is how many frames the source has, 0 for any number.
+	Of int `json:"of,omitempty" minimum:"0" doc:"number of the source's frames, where any other is to be refused"`
+}
+
+// Count returns the first frame of its source that an edit takes, and how many it takes; 0
+// where only the source tells.
+func (e Edit) Count() (first, n int) {
+	switch {
+	case e.Part != nil:
+		return e.Part.From, e.Part.To - e.Part.From
+	case e.Aligned:
+		return e.From, e.To - e.From
+	case e.Ripple:
+		return 0, 0
+	}
+	return 0, e.To - e.From
 }
 
 func (s Spec) checkEdits(is *Issues, also []SourceKind) {
@@ -30,6 +57,8 @@ func (s Spec) checkEdits(is *Issues, also []SourceKind) {
 			bad("it replaces no frame", "let the film grow: ripple")
 		case e.Aligned && e.Ripple:
 			bad("a source that is aligned has the film's length", "leave ripple or aligned out")
+		case e.Part != nil && (e.Aligned || e.Part.From < 0 || e.Part.To <= e.Part.From || e.Part.Of > 0 && e.Part.To > e.Part.Of):
+			bad(fmt.Sprintf("frames %d to %d are no part of its source", e.Part.From, e.Part.To), "name frames that it has, and leave aligned out")
 		case e.From < end:
 			bad(fmt.Sprintf("it begins at frame %d, before the one before it ends at %d", e.From, end), "put the ranges in order, apart from each other")
 		}

@@ -87,17 +87,33 @@ func ValidID(id string) bool {
 type SourceNote struct {
 	Source string `json:"source"`
 	Name   string `json:"name,omitempty"`
+	// Edits are what was replaced in it, each with its number of frames; Sounds says that
+	// their sound was taken, too.
+	Edits  []Edit `json:"edits,omitempty"`
+	Sounds bool   `json:"sounds,omitempty"`
 }
 
 // Note returns what is kept of s's source, and whether there is anything: standard input is
-// gone, and a film with edits has no source of its own. A query, which may hold a key to an
-// object, is never kept.
-func (s Spec) Note() (n SourceNote, ok bool) {
-	if len(s.Edits) > 0 || KindOf(s.Source) == Stdin {
+// gone. A query, which may hold a key to an object, is never kept. frames is how many frames
+// each of the edits brought.
+func (s Spec) Note(frames []int) (n SourceNote, ok bool) {
+	if KindOf(s.Source) == Stdin || hasQuery(s.Source) || len(frames) != len(s.Edits) {
 		return n, false
 	}
-	if u, err := url.Parse(s.Source); err == nil && u.RawQuery != "" && KindOf(s.Source) != LocalPath {
-		return n, false
+	n = SourceNote{Source: s.Source, Name: s.Name, Sounds: s.Sound != nil && s.Sound.Edits}
+	for i, e := range s.Edits {
+		if hasQuery(e.Source) {
+			return SourceNote{}, false
+		}
+		if e.Part == nil && !e.Aligned {
+			e.Part = &EditPart{To: frames[i], Of: frames[i]}
+		}
+		n.Edits = append(n.Edits, e)
 	}
-	return SourceNote{Source: s.Source, Name: s.Name}, true
+	return n, true
+}
+
+func hasQuery(source string) bool {
+	u, err := url.Parse(source)
+	return err == nil && u.RawQuery != "" && KindOf(source) != LocalPath
 }

@@ -26,6 +26,8 @@ type Plan struct {
 	// End is the time at which the last frame ends.
 	End   int64   `json:"end"`
 	Audio []Audio `json:"audio,omitempty"`
+	// Edits is how many frames each of the job's edits brought.
+	Edits []int `json:"edits,omitempty"`
 	// Extra is the object key of a file with the subtitles and attachments, ExtraSHA256
 	// its digest and ExtraStart its start in seconds; "" when there are none.
 	Extra       string  `json:"extra,omitempty"`

@@ -15,7 +15,7 @@ import (
 
 // note keeps what the deliverable with this digest was made from.
 func (w *work) note(ctx context.Context, sum string) error {
-	n, ok := w.job.Spec.Note()
+	n, ok := w.job.Spec.Note(w.plan.Edits)
 	if !ok {
 		return nil
 	}

@@ -40,7 +40,7 @@ func (w *work) assemble(ctx context.Context, main *reel, same []stretch) error {
 				"it replaces frames up to %d of a film that has %d", e.To, main.first), "end it at the film's end")
 		}
 		if shift, err = w.insert(ctx, i, replaced, shift, main); err != nil {
-			return fmt.Errorf("edits[%d]: %w", i, err)
+			return fmt.Errorf("frames %d to %d: %w", e.From, e.To, err)
 		}
 	}
 	if err := w.pass(ctx, main, -1, shift); err != nil {
@@ -136,8 +136,8 @@ type filled struct {
 // fill hands on the frames of an edit.
 func (w *work) fill(ctx context.Context, e job.Edit, fix *reel, replaced []int64, shift int64, main *reel) (f filled, err error) {
 	from, to := 0, -1
-	if e.Aligned {
-		from, to = e.From, e.To
+	if first, n := e.Count(); e.Aligned || e.Part != nil {
+		from, to = first, first+n
 	}
 	if err := fix.skip(ctx, from); err != nil {
 		return f, err
@@ -173,13 +173,19 @@ func (w *work) fill(ctx context.Context, e job.Edit, fix *reel, replaced []int64
 			return f, err
 		}
 	}
-	if n != same && !e.Ripple {
+	switch {
+	case n != same && !e.Ripple:
 		return f, wrongLength(fix.name, n, same)
+	case e.Part != nil:
+		if err := w.checkPart(ctx, fix, *e.Part, n); err != nil {
+			return f, err
+		}
 	}
 	if err := w.queue.drain(ctx); err != nil { // its spool ends with this function
 		return f, err
 	}
 	f.n, f.shift = n, shift
+	w.plan.Edits = append(w.plan.Edits, n)
 	if n == same {
 		return f, nil
 	}
@@ -191,6 +197,23 @@ func (w *work) fill(ctx context.Context, e job.Edit, fix *reel, replaced []int64
 	}
 	f.shift += w.at(begin, n) - end
 	return f, nil
+}
+
+// checkPart refuses a source of an edit that has another length than it had.
+func (w *work) checkPart(ctx context.Context, fix *reel, p job.EditPart, n int) error {
+	if n != p.To-p.From {
+		return wrongLength(fix.name, p.From+n, p.To)
+	}
+	if p.Of == 0 {
+		return nil
+	}
+	if err := fix.skip(ctx, p.Of+1); err != nil {
+		return err
+	}
+	if fix.first != p.Of {
+		return wrongLength(fix.name, fix.first, p.Of)
+	}
+	return nil
 }
 
 func wrongLength(name string, n, want int) error {

@@ -102,6 +102,7 @@ func byPixels(all []baseChunk) map[string]baseChunk {
 
 // stored leaves out the stretches whose chunk was evicted: they are encoded.
 func (w *work) stored(ctx context.Context, all []stretch) (kept []stretch, err error) {
+	lost := 0
 	for _, s := range all {
 		info, err := w.env.Store.Stat(ctx, store.ChunkKey(s.chunk.Key))
 		switch {
@@ -109,7 +110,13 @@ func (w *work) stored(ctx context.Context, all []stretch) (kept []stretch, err e
 			kept = append(kept, s)
 		case err != nil && !errors.Is(err, store.ErrNotFound):
 			return nil, err
+		default:
+			lost++
 		}
+	}
+	if lost > 0 {
+		w.plan.Notes = append(w.plan.Notes, fmt.Sprintf(
+			"%d chunks of the other deliverable are not in the store any more, though the source is the same there: it is encoded again, and not with the same bytes", lost))
 	}
 	return kept, nil
 }

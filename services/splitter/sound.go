@@ -109,7 +109,7 @@ type splice struct {
 
 // spliceTracks says which of an edit's tracks are copied aside, if they are wanted.
 func (w *work) spliceTracks(i int, info media.Source) (tracks []demux.Extract, err error) {
-	if w.job.Spec.Sound == nil || !w.job.Spec.Sound.Edits {
+	if w.job.Spec.Sound == nil || !w.job.Spec.Sound.Edits || w.job.Spec.Edits[i].Mute {
 		return nil, nil
 	}
 	if len(info.Audio) < len(w.plan.Audio) {

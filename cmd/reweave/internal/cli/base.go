@@ -28,8 +28,12 @@ import (
 func (p *patching) findBase() error {
 	info, err := os.Stat(p.name)
 	switch {
-	case errors.Is(err, fs.ErrNotExist):
+	case errors.Is(err, fs.ErrNotExist) && p.flags.server != "" && job.ValidID(p.name):
 		return nil
+	case errors.Is(err, fs.ErrNotExist) && job.ValidID(p.name):
+		return fault.Userf("bad-input", p.name, "there is no such file, and jobs are known on servers alone", "name the deliverable, or a server: --server URL")
+	case errors.Is(err, fs.ErrNotExist):
+		return fault.Userf("bad-input", p.name, "there is no such file", "name a deliverable that was made here, or the id of a server's job")
 	case err != nil:
 		return fault.Userf("bad-input", p.name, "BASE can't be looked at: "+cause(err), "")
 	case info.IsDir():
@@ -38,8 +42,20 @@ func (p *patching) findBase() error {
 	if p.file, err = filepath.Abs(p.name); err != nil {
 		return fault.Userf("bad-input", p.name, cause(err), "")
 	}
-	p.keep = info
+	p.keep = append(p.keep, info)
 	return nil
+}
+
+// keepInputs keeps all files that the patch is made of from being written over.
+func (p *patching) keepInputs() {
+	for _, name := range append([]string{p.list, p.fix}, p.edl...) {
+		if info, err := os.Stat(name); err == nil {
+			p.keep = append(p.keep, info)
+		}
+	}
+	for _, f := range p.fixes {
+		p.keep = append(p.keep, f.input.info)
+	}
 }
 
 // readBase begins to read BASE's packets, for the proof. film waits for them; stop ends the
@@ -124,38 +140,80 @@ func (p *patching) fetchBase(ctx context.Context, cl *client.Client) error {
 		return err
 	}
 	p.file = to.Path
-	return fetch(ctx, cl, j, to, p.show)
+	return fetch(ctx, cl, j, to, p.show, nil)
 }
 
-// remembered returns the source that BASE was made from, as it was noted then.
-func (p *patching) remembered(ctx context.Context) (string, error) {
+// remembered returns the source that BASE was made from, as it was noted then, or the one
+// that the user names, and notes what was replaced in it.
+func (p *patching) remembered(ctx context.Context, named string) (string, error) {
 	n, err := p.sourceNote(ctx)
-	if err != nil {
+	switch {
+	case err != nil && named != "":
+		return named, nil // like finds out whether it has edits
+	case err != nil:
 		return "", fault.Userf("no-known-source", p.name, "it is not known what it was made from", "name its source: --source FILE")
 	}
-	if job.KindOf(n.Source) == job.LocalPath {
-		if _, err := os.Stat(n.Source); err != nil {
-			return "", fault.Userf("no-known-source", p.name, "it was made from "+n.Source+", which can't be read any more: "+cause(err),
-				"name where its source is now: --source FILE")
+	for _, e := range n.Edits {
+		if err := readable(e.Source); err != nil {
+			return "", fault.Userf("no-known-source", p.name, "frames of it were made from "+e.Source+", which can't be read any more: "+cause(err),
+				"bring that file back; or patch the deliverable that was there before, with all ranges at once")
 		}
+	}
+	if p.note = n; p.audio == "" && n.Sounds {
+		p.audio = patchSound
+	}
+	if named != "" {
+		return named, nil
+	}
+	if err := readable(n.Source); err != nil {
+		return "", fault.Userf("no-known-source", p.name, "it was made from "+n.Source+", which can't be read any more: "+cause(err),
+			"name where its source is now: --source FILE")
 	}
 	p.show.Note("of the source " + n.Source)
 	return n.Source, nil
 }
 
+// readable tells whether a source is there, as far as that is known here.
+func readable(source string) error {
+	if job.KindOf(source) != job.LocalPath {
+		return nil
+	}
+	_, err := os.Stat(source)
+	return err
+}
+
+// allEdits returns the edits of BASE's source: those that BASE has, with the ranges.
+func (p *patching) allEdits(ctx context.Context, cl *client.Client) ([]job.Edit, error) {
+	edits, err := p.edits(ctx, cl, p.fixes, p.manifest, p.aligned, p.ripple)
+	if err != nil || len(edits) == 0 {
+		return nil, err
+	}
+	if len(p.note.Edits) != len(p.manifest.Plan.Edits) {
+		return nil, fault.Userf("no-known-source", p.name, "it has ranges of other files, and it is not known any more of which",
+			"patch the deliverable that it was made of, with all ranges at once")
+	}
+	if p.ripple && p.audio != patchSound && p.manifest.Spec.Audio != "none" {
+		return nil, fault.Userf("ripple-with-audio", "--ripple", "the sound doesn't follow ranges that change the film's length",
+			"let the fixes bring theirs: --audio patch; or give the whole film as it is to be: --source NEW, and no ranges")
+	}
+	if n := len(p.note.Edits); n > 0 {
+		p.show.Note(fmt.Sprintf("with what was replaced in it before: %d ranges", n))
+	}
+	if p.audio == patchSound && !p.note.Sounds {
+		for i := range p.note.Edits {
+			p.note.Edits[i].Mute = true
+		}
+	}
+	return job.Compose(p.note.Edits, edits), nil
+}
+
+// sourceNote reads what BASE was made from: on a server of its job or its digest, else of
+// its digest in the data directory.
 func (p *patching) sourceNote(ctx context.Context) (n job.SourceNote, err error) {
 	if p.flags.server != "" {
 		cl := p.client(p.flags.server)
 		if p.file == "" {
-			j, err := cl.Job(ctx, p.name)
-			if err != nil {
-				return n, err
-			}
-			note, ok := j.Spec.Note()
-			if !ok {
-				err = errors.New("it is not kept")
-			}
-			return note, err
+			return noteOf(ctx, cl, p.name)
 		}
 		sum, err := p.digest()
 		if err != nil {
@@ -176,4 +234,25 @@ func (p *patching) sourceNote(ctx context.Context) (n job.SourceNote, err error)
 		return n, err
 	}
 	return n, json.Unmarshal(b, &n)
+}
+
+// noteOf reads what a job's deliverable was made from.
+func noteOf(ctx context.Context, cl *client.Client, id string) (n job.SourceNote, err error) {
+	j, err := cl.Job(ctx, id)
+	if err != nil {
+		return n, err
+	}
+	raw, err := cl.Manifest(ctx, id)
+	if err != nil {
+		return n, err
+	}
+	m, err := plan.DecodeManifest(raw)
+	if err != nil {
+		return n, err
+	}
+	n, ok := j.Spec.Note(m.Plan.Edits)
+	if !ok {
+		err = errors.New("it is not kept")
+	}
+	return n, err
 }

@@ -75,10 +75,13 @@ type encoding struct {
 	job job.Job
 	// sharesFiles says that whoever does the work reads this machine's files.
 	sharesFiles bool
-	// keep is a file that OUTPUT must not be, shape completes the Spec once a server can
-	// be asked, and done is called when OUTPUT is in its place. They may be nil.
-	keep        fs.FileInfo
-	shape, done func(context.Context, *client.Client) error
+	// keep are files that OUTPUT must not be. shape completes the Spec once a server can be
+	// asked; prove is called with what is to be OUTPUT, and done when it is in its place.
+	// The three may be nil.
+	keep  []fs.FileInfo
+	shape func(context.Context, *client.Client) error
+	prove func(ctx context.Context, cl *client.Client, path string) error
+	done  func() error
 	// codecs guesses, with shape, which encoders the job will want, by what lies in a data
 	// directory; none for any.
 	codecs func(dir string) []string
@@ -133,10 +136,8 @@ func (e *encoding) prepare(c *cobra.Command, arg string) (err error) {
 	if e.input, err = openInput(arg, e.stdin); err != nil {
 		return err
 	}
-	for _, not := range []fs.FileInfo{e.input.info, e.keep} {
-		if e.target, err = deliverable.Check(e.flags.output, e.flags.force, not); err != nil {
-			return err
-		}
+	if err := e.check(append(e.keep, e.input.info)...); err != nil {
+		return err
 	}
 	e.spec = e.flags.wanted(c.Flags())
 	e.spec.Container, e.spec.Name = e.target.Container, e.input.name
@@ -147,6 +148,16 @@ func (e *encoding) prepare(c *cobra.Command, arg string) (err error) {
 		return err
 	}
 	return e.target.Sweep()
+}
+
+// check finds the place for OUTPUT, which must be none of some files.
+func (e *encoding) check(not ...fs.FileInfo) (err error) {
+	for _, info := range not {
+		if e.target, err = deliverable.Check(e.flags.output, e.flags.force, info); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // encodeFlagOf is flagOf for encode, where OUTPUT's extension names the container.
@@ -198,10 +209,14 @@ func (e *encoding) finish(ctx context.Context, cl *client.Client, source string)
 	if err := e.follow(ctx, cl); err != nil {
 		return err
 	}
-	if err := e.fetch(ctx, cl, e.target); err != nil || e.done == nil {
+	var prove func(string) error
+	if e.prove != nil {
+		prove = func(path string) error { return e.prove(ctx, cl, path) }
+	}
+	if err := fetch(ctx, cl, e.job, e.target, e.show, prove); err != nil || e.done == nil {
 		return err
 	}
-	return e.done(ctx, cl)
+	return e.done()
 }
 
 // follow shows the job's progress until it is done.

@@ -96,7 +96,11 @@ func (a *app) graft(ctx context.Context, c *cobra.Command, name string, o *patch
 	if err := writeReport(graftReport{report, splice}, g.target.Path); err != nil {
 		return err
 	}
-	if err := writePage(ctx, tool, report, base.path, g.target.Path, g.target.Path+pageSuffix); err != nil {
+	page, err := pageOf(ctx, tool, report, base.path, g.target.Path)
+	if err != nil {
+		return err
+	}
+	if err := writePage(g.target.Path+pageSuffix, page); err != nil {
 		return err
 	}
 	if problem != nil {
@@ -171,7 +175,7 @@ func (g *grafting) write(ctx context.Context, film *foreign.Film) (splice foreig
 	err = g.target.Write(deliverable.Want{}, func(w io.Writer) error {
 		splice, err = film.Patch(ctx, all, g.foreign.Options, dir, w)
 		return err
-	})
+	}, nil)
 	return splice, err
 }
 

@@ -37,7 +37,7 @@ func (a *app) get(ctx context.Context, cl *client.Client, id, output string, for
 	}
 	show := a.reporter(false, false)
 	defer show.Close()
-	if err := fetch(ctx, cl, j, target, show); err != nil {
+	if err := fetch(ctx, cl, j, target, show, nil); err != nil {
 		return err
 	}
 	show.Close()

@@ -88,7 +88,7 @@ encoded again. All else of BASE stays as it is, byte for byte.`,
 	f.BoolVar(&o.aligned, "aligned", false, "each FIX holds the whole film, not the range alone")
 	f.BoolVar(&o.ripple, "ripple", false, "each FIX may have another length than its range, and what is behind moves")
 	f.BoolVar(&o.rebuild, "rebuild", false, "encode with the encoder that there is, and so every chunk, when BASE's is gone")
-	f.StringVar(&o.audio, "audio", newSound, "whose sound OUT has: keep, that of BASE, packet by packet; new, that of NEW; patch, that of NEW with the fixes' in their ranges")
+	f.StringVar(&o.audio, "audio", "", "whose sound OUT has: keep, that of BASE, packet by packet; new, that of NEW; patch, that of NEW with the fixes' in their ranges (default new; patch where BASE has it so)")
 	o.sameFlags.register(f)
 	o.timelineFlags.register(c)
 	o.foreign.register(c)
@@ -101,6 +101,8 @@ type patching struct {
 	*encoding
 	*patchFlags
 	fixes fixes
+	// note is what BASE was made from, where ranges are replaced in it.
+	note job.SourceNote
 	// name is what the user called BASE; file is its absolute path, "" for a job.
 	name, file string
 	sum        string // SHA-256 of file, once it is known
@@ -109,6 +111,7 @@ type patching struct {
 	film     func() (*patch.Film, error)
 	manifest *plan.Manifest
 	report   *patch.Report
+	page     []byte // the report as a page
 	depth    string // at which frames are the same
 }
 
@@ -116,7 +119,7 @@ func (a *app) patch(ctx context.Context, c *cobra.Command, base string, o *patch
 	p := &patching{name: base, patchFlags: o, remove: func() {}, encoding: &encoding{
 		app: a, flags: &o.encodeFlags, begun: time.Now(), show: a.reporter(o.quiet || o.json, o.verbose),
 	}}
-	p.shape, p.done, p.codecs = p.like, p.made, p.encoders
+	p.shape, p.prove, p.done, p.codecs = p.like, p.proved, p.writeReports, p.encoders
 	defer func() { p.remove() }()
 	if o.source == "" && len(o.ranges) == 0 && o.list == "" {
 		return fault.Userf("usage", "patch", "there is no NEW", "name the changed source: --source NEW")
@@ -134,9 +137,10 @@ func (a *app) patch(ctx context.Context, c *cobra.Command, base string, o *patch
 	if p.fixes, err = parseFixes(o.ranges); err != nil {
 		return err
 	}
+	p.keepInputs()
 	source := o.source
-	if source == "" {
-		if source, err = p.remembered(ctx); err != nil {
+	if len(o.ranges) > 0 || o.list != "" {
+		if source, err = p.remembered(ctx, source); err != nil {
 			return err
 		}
 	}
@@ -170,13 +174,18 @@ func (p *patching) like(ctx context.Context, cl *client.Client) error {
 		return err
 	}
 	p.fixes = append(p.fixes, listed...)
+	for _, f := range listed {
+		if err := p.encoding.check(f.input.info); err != nil {
+			return err
+		}
+	}
 	if spec.Same, err = p.find(); err != nil {
 		return err
 	}
 	if spec.Sound, err = p.soundOf(ctx, cl); err != nil {
 		return err
 	}
-	if spec.Edits, err = p.edits(ctx, cl, p.fixes, spec.Like.Rate, p.aligned, p.ripple); err != nil {
+	if spec.Edits, err = p.allEdits(ctx, cl); err != nil {
 		return err
 	}
 	p.spec = spec
@@ -207,9 +216,9 @@ func (p *patching) find() (*job.Same, error) {
 	return s, err
 }
 
-// made has what the proof needs once the deliverable is in place and its server still
-// there: the new manifest, and BASE as a file.
-func (p *patching) made(ctx context.Context, cl *client.Client) error {
+// proved has what is to be OUT proved, which lies at path: that it is BASE but for what the
+// report announces.
+func (p *patching) proved(ctx context.Context, cl *client.Client, path string) error {
 	raw, err := cl.Manifest(ctx, p.job.ID)
 	if err != nil {
 		return err
@@ -228,7 +237,7 @@ func (p *patching) made(ctx context.Context, cl *client.Client) error {
 	if err != nil {
 		return err
 	}
-	film, err := patch.Read(ctx, tool, p.target.Path, p.target.Path)
+	film, err := patch.Read(ctx, tool, path, p.target.Path)
 	if err != nil {
 		return err
 	}
@@ -236,16 +245,18 @@ func (p *patching) made(ctx context.Context, cl *client.Client) error {
 	if err != nil {
 		return err
 	}
-	if p.report, err = patch.Prove(ctx, tool, base, film, true); err != nil {
+	r, err := patch.Prove(ctx, tool, base, film, true)
+	if err != nil {
 		return err
 	}
-	p.report.Base.Name, p.report.Output.Name, p.report.Same = p.name, filepath.Base(p.target.Path), p.depth
-	p.report.Name(p.manifest)
-	p.report.Sound, p.report.Cost = p.heard(), p.cost()
-	if err := p.writeReports(ctx, tool); err != nil {
+	r.Base.Name, r.Output.Name, r.Same = p.name, filepath.Base(p.target.Path), p.depth
+	r.Name(p.manifest)
+	r.Sound, r.Cost, p.report = p.heard(), p.cost(), r
+	if err := r.Check(); err != nil {
 		return err
 	}
-	return p.report.Check()
+	p.page, err = pageOf(ctx, tool, r, p.file, path)
+	return err
 }
 
 // patched is what patch --json prints.

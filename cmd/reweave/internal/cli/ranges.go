@@ -1,7 +1,9 @@
 package cli
 
 import (
+	"cmp"
 	"context"
+	"fmt"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -10,6 +12,7 @@ import (
 	"github.com/reweave/reweave/pkg/fault"
 	"github.com/reweave/reweave/pkg/job"
 	"github.com/reweave/reweave/pkg/media"
+	"github.com/reweave/reweave/pkg/plan"
 	"github.com/reweave/reweave/pkg/timeline"
 )
 
@@ -18,6 +21,7 @@ import (
 type fix struct {
 	text, from, to string
 	input          input
+	first, end     int // frames, once they are understood
 }
 
 // fixes are the values of --range.
@@ -55,26 +59,54 @@ func parseFixes(texts []string) (fixes, error) {
 	return all, nil
 }
 
-// edits makes the Spec's edits of the ranges, in order; their files are made reachable for
-// the server.
-func (e *encoding) edits(ctx context.Context, cl *client.Client, all fixes, rate media.Rational, aligned, ripple bool) ([]job.Edit, error) {
+// edits makes the Spec's edits of the ranges of a deliverable, in order; their files are
+// made reachable for the server.
+func (e *encoding) edits(ctx context.Context, cl *client.Client, all fixes, m *plan.Manifest, aligned, ripple bool) ([]job.Edit, error) {
 	var edits []job.Edit
-	for _, f := range all {
-		ed := job.Edit{Name: filepath.Base(f.input.name), Aligned: aligned, Ripple: ripple}
+	all = slices.Clone(all)
+	for i := range all {
+		f := &all[i]
 		var err error
-		if ed.From, err = frameAt(f.from, rate); err == nil {
-			ed.To, err = frameAt(f.to, rate)
+		if f.first, err = frameAt(f.from, m.Plan.Recipe.Rate); err == nil {
+			f.end, err = frameAt(f.to, m.Plan.Recipe.Rate)
 		}
 		if err != nil {
 			return nil, fault.Userf("bad-range", f.text, err.Error(), "give timecodes 00:01:10:00, seconds 70.5, or frames 1713f")
 		}
+	}
+	slices.SortStableFunc(all, func(a, b fix) int { return cmp.Or(a.first-b.first, a.end-b.end) })
+	if err := all.check(m.Frames, ripple); err != nil {
+		return nil, err
+	}
+	for _, f := range all {
+		ed := job.Edit{From: f.first, To: f.end, Name: filepath.Base(f.input.name), Aligned: aligned, Ripple: ripple}
+		var err error
 		if ed.Source, err = sourceFor(ctx, cl, f.input, e.sharesFiles, e.show); err != nil {
 			return nil, err
 		}
 		edits = append(edits, ed)
 	}
-	slices.SortStableFunc(edits, func(a, b job.Edit) int { return a.From - b.From })
 	return edits, nil
+}
+
+// check refuses ranges of a film of n frames that are none, or that overlap.
+func (all fixes) check(n int, ripple bool) error {
+	end, before := 0, ""
+	for _, f := range all {
+		bad := func(title, hint string) error { return fault.Userf("bad-range", f.text, title, hint) }
+		switch {
+		case f.end < f.first:
+			return bad(fmt.Sprintf("frame %d comes before frame %d", f.end, f.first), "end it behind its beginning")
+		case f.end == f.first && !ripple:
+			return bad("it replaces no frame", "name frames to replace, or insert some: --ripple")
+		case f.end > n:
+			return fault.Userf("range-past-end", f.text, fmt.Sprintf("it replaces frames up to %d of a film that has %d", f.end, n), "end it at the film's end")
+		case f.first < end:
+			return bad(fmt.Sprintf("it begins at frame %d, before frame %d, where %s ends", f.first, end, before), "set the ranges apart from each other")
+		}
+		end, before = f.end, f.text
+	}
+	return nil
 }
 
 // frameAt returns the number of the frame that a time names, at a nominal rate: a timecode

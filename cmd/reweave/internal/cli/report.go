@@ -38,11 +38,11 @@ func (p *patching) cost() *patch.Cost {
 }
 
 // writeReports puts a patch's report and its page beside the deliverable.
-func (p *patching) writeReports(ctx context.Context, tool *ffmpeg.Tool) error {
+func (p *patching) writeReports() error {
 	if err := writeReport(p.report, p.target.Path); err != nil {
 		return err
 	}
-	return writePage(ctx, tool, p.report, p.file, p.target.Path, p.target.Path+pageSuffix)
+	return writePage(p.target.Path+pageSuffix, p.page)
 }
 
 // writeReport puts a report beside the deliverable out.
@@ -57,17 +57,19 @@ func writeReport(report any, out string) error {
 	return nil
 }
 
-// writePage writes a report as a page, with pictures from the two films.
-func writePage(ctx context.Context, tool *ffmpeg.Tool, r *patch.Report, base, out, path string) error {
+// pageOf makes a page of a report, with pictures from the two films.
+func pageOf(ctx context.Context, tool *ffmpeg.Tool, r *patch.Report, base, out string) ([]byte, error) {
 	pairs, err := patch.Pictures(ctx, tool, r, base, out)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	var b bytes.Buffer
-	if err := r.WritePage(&b, pairs); err != nil {
-		return err
-	}
-	if err := writeBeside(path, b.Bytes()); err != nil {
+	err = r.WritePage(&b, pairs)
+	return b.Bytes(), err
+}
+
+func writePage(path string, page []byte) error {
+	if err := writeBeside(path, page); err != nil {
 		return fmt.Errorf("write the page: %w", err)
 	}
 	return nil

@@ -70,6 +70,8 @@ func (o *timelineFlags) check(ranges []string, aligned, ripple bool) error {
 		return bad("--start", "it is for lists, and there is none", "leave it out, or add --edl or --ranges")
 	case o.list == "" && len(ranges) == 0 && (aligned || ripple):
 		return bad("patch", "--aligned and --ripple say what the files of --range hold, and there is none", "add --range A-B=FIX")
+	case aligned && ripple:
+		return bad("--aligned", "a file of the whole film has the film's length, and --ripple changes it", "leave out one of them")
 	case o.start != "" && !timeline.IsTimecode(o.start):
 		return bad("--start", fmt.Sprintf("%q is no timecode", o.start), "give one such as 01:00:00:00")
 	}

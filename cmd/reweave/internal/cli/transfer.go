@@ -85,19 +85,15 @@ func (r reader) Read(p []byte) (int, error) {
 	return r.Reader.Read(p)
 }
 
-// fetch puts the deliverable of e's job at the target.
-func (e *encoding) fetch(ctx context.Context, cl *client.Client, to deliverable.Target) error {
-	return fetch(ctx, cl, e.job, to, e.show)
-}
-
-func fetch(ctx context.Context, cl *client.Client, j job.Job, to deliverable.Target, show progress.Reporter) error {
+// fetch puts a job's deliverable at the target; prove, which may be nil, sees it before.
+func fetch(ctx context.Context, cl *client.Client, j job.Job, to deliverable.Target, show progress.Reporter, prove func(path string) error) error {
 	if j.Output == nil {
 		return fmt.Errorf("fetch the deliverable: job %s is %s and tells of none", j.ID, j.State)
 	}
 	want := deliverable.Want{SHA256: j.Output.SHA256, Bytes: j.Output.Bytes}
 	return to.Write(want, func(w io.Writer) error {
 		return cl.Output(ctx, j.ID, &counted{Writer: w, total: want.Bytes, show: show})
-	})
+	}, prove)
 }
 
 // counted shows how much of a deliverable has come. Most come in a moment, and then

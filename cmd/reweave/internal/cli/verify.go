@@ -72,7 +72,11 @@ func (a *app) verify(ctx context.Context, out, base, report, page string, asJSON
 	}
 	found.Proved = err == nil
 	if page != "" {
-		if err := writePage(ctx, tool, found, base, out, page); err != nil {
+		b, err := pageOf(ctx, tool, found, base, out)
+		if err == nil {
+			err = writePage(page, b)
+		}
+		if err != nil {
 			return err
 		}
 	}

@@ -82,6 +82,11 @@ func TestWriteReplacesWhole(t *testing.T) {
 		}
 		_, err := io.WriteString(w, "deliverable")
 		return err
+	}, func(proved string) error {
+		if got := read(t, proved) + ", not " + read(t, path); got != "new deliverable, not old" {
+			t.Errorf("what is proved is %s", got)
+		}
+		return nil
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -95,19 +100,21 @@ func TestWriteReplacesWhole(t *testing.T) {
 func TestWriteLeavesNothingBehind(t *testing.T) {
 	broken := errors.New("connection lost")
 	for name, c := range map[string]struct {
-		want Want
-		fill func(io.Writer) error
-		err  string
+		want  Want
+		fill  func(io.Writer) error
+		err   string
+		prove error
 	}{
-		"broken off": {wanted("whole"), func(w io.Writer) error { _, _ = io.WriteString(w, "wh"); return broken }, "connection lost"},
-		"too short":  {wanted("whole"), func(w io.Writer) error { _, err := io.WriteString(w, "who"); return err }, "3 bytes with digest"},
-		"altered":    {wanted("whole"), func(w io.Writer) error { _, err := io.WriteString(w, "whale"); return err }, "5 bytes with digest"},
+		"broken off": {wanted("whole"), func(w io.Writer) error { _, _ = io.WriteString(w, "wh"); return broken }, "connection lost", nil},
+		"too short":  {wanted("whole"), func(w io.Writer) error { _, err := io.WriteString(w, "who"); return err }, "3 bytes with digest", nil},
+		"altered":    {wanted("whole"), func(w io.Writer) error { _, err := io.WriteString(w, "whale"); return err }, "5 bytes with digest", nil},
+		"not proved": {wanted("whole"), func(w io.Writer) error { _, err := io.WriteString(w, "whole"); return err }, "frame 7", errors.New("frame 7")},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
 			path := filepath.Join(dir, "out.mkv")
 			write(t, path, "old")
-			err := checked(t, path).Write(c.want, c.fill)
+			err := checked(t, path).Write(c.want, c.fill, func(string) error { return c.prove })
 			if err == nil || !strings.Contains(err.Error(), c.err) {
 				t.Fatalf("got %v, want %q", err, c.err)
 			}
@@ -139,7 +146,7 @@ func TestWriteThroughLink(t *testing.T) {
 	if err := os.Symlink(filepath.Join(far, "real.mp4"), link); err != nil {
 		t.Fatal(err)
 	}
-	err := checked(t, link).Write(wanted("new"), func(w io.Writer) error { _, err := io.WriteString(w, "new"); return err })
+	err := checked(t, link).Write(wanted("new"), func(w io.Writer) error { _, err := io.WriteString(w, "new"); return err }, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -21,9 +21,10 @@ type Want struct {
 	Bytes  int64
 }
 
-// Write puts at the target what fill writes, when it is as it should be. Until then
-// the target is as it was, and it stays so after any error, with nothing beside it.
-func (t Target) Write(want Want, fill func(io.Writer) error) error {
+// Write puts at the target what fill writes, when it is as it should be, and when prove,
+// which may be nil, finds nothing wrong with the file at a path. Until then the target is
+// as it was, and it stays so after any error, with nothing beside it.
+func (t Target) Write(want Want, fill func(io.Writer) error, prove func(path string) error) error {
 	f, err := t.create()
 	if err != nil {
 		return t.failed(err)
@@ -31,6 +32,12 @@ func (t Target) Write(want Want, fill func(io.Writer) error) error {
 	if err := t.fillAndCheck(f, want, fill); err != nil {
 		_ = f.discard() // the first error is the one to tell
 		return err
+	}
+	if prove != nil {
+		if err := prove(f.Name()); err != nil {
+			_ = f.discard()
+			return err
+		}
 	}
 	if err := t.publish(f); err != nil {
 		_ = f.discard()

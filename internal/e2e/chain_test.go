@@ -1,6 +1,7 @@
 package e2e_test
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -26,7 +27,11 @@ func TestRangesArePatchedOneAfterTheOther(t *testing.T) {
 	frames, a, b, c, d := testenv.FrameHashes(t, film), testenv.FrameHashes(t, negated), testenv.FrameHashes(t, mirrored), testenv.FrameHashes(t, long), testenv.FrameHashes(t, other)
 	e2e.Command(t, dir, append([]string{"encode", film, "-o", "0.mp4", "--audio", "none"}, exactly...)...).Succeed()
 	byHand := func(base, out string, args ...string) patchResult {
-		return patchOf(t, dir, base, film, out, args...)
+		r := patchOf(t, dir, base, film, out, args...)
+		if strings.Contains(fmt.Sprint(r.Notes), "no range names them") {
+			t.Errorf("%s: the notes are %q, of %+v", out, r.Notes, r.Changes)
+		}
+		return r
 	}
 	byHand("0.mp4", "1.mp4", "--range", "20f-40f="+negated)
 	want := slices.Concat(frames[:20], a, frames[40:])
@@ -57,6 +62,9 @@ func TestRangesArePatchedOneAfterTheOther(t *testing.T) {
 	byHand("1.mp4", "aligned.mp4", "--aligned", "--range", "30f-60f="+other) // half of it over the first range
 	sameFrames(t, filepath.Join(dir, "aligned.mp4"), slices.Concat(frames[:20], a[:10], d[30:60], frames[60:]))
 
+	if r := patchOf(t, dir, "0.mp4", cutFilm(t, "negate=enable='between(n,250,260)'"), "beside.mp4", "--range", "20f-40f="+negated); !strings.Contains(fmt.Sprint(r.Notes), "no range names them") {
+		t.Errorf("of another source the notes are %q, %+v", r.Notes, r.Changes)
+	}
 	if err := os.Remove(negated); err != nil {
 		t.Fatal(err)
 	}
@@ -72,7 +80,9 @@ func TestAPatchThatIsNotProvedIsNotThere(t *testing.T) {
 	e2e.Command(t, dir, append([]string{"encode", film, "-o", "base.mp4", "--audio", "none"}, exactly...)...).Succeed()
 	args := []string{"patch", "base.mp4", "--range", "100f-120f=" + short, "-o", "out.mp4", "--data", "data"}
 	p := e2e.Command(t, dir, args...).Begin()
-	testenv.Await(t, time.Minute, "the proof", func() bool { return strings.Contains(p.Stderr.String(), "proving that nothing else changed") || !p.Running() })
+	testenv.Await(t, time.Minute, "the proof", func() bool {
+		return strings.Contains(p.Stderr.String(), "proving that nothing else changed") || !p.Running()
+	})
 	_ = p.Process.Signal(os.Interrupt) // it may have ended
 	code := p.Exit()
 	p.Gone()

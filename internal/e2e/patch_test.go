@@ -192,8 +192,8 @@ func TestMistakesInAPatchAreTold(t *testing.T) {
 		"another rate":      {[]string{"base.mp4", "--source", fast, "-o", "out.mp4"}, "its frame rate is 50/1, not 25/1"},
 		"another container": {[]string{"base.mp4", "--source", source, "-o", "out.mkv"}, "BASE is mp4, not mkv"},
 		"OUT is BASE":       {[]string{"base.mp4", "--source", source, "-o", "base.mp4", "--force"}, "the same file"},
-		"made elsewhere":    {[]string{foreign, "--source", source, "-o", "out.mp4"}, "no deliverable with the digest"},
-		"no such job":       {[]string{"01M7XSM51KWZSA5E9FQR1J43N1", "--source", source, "-o", "out.mp4"}, "there is no job"},
+		"made elsewhere":    {[]string{foreign, "--source", source, "-o", "out.mp4"}, "foreign.mp4: it was not made here, or was changed since"},
+		"no such job":       {[]string{"01M7XSM51KWZSA5E9FQR1J43N1", "--source", source, "-o", "out.mp4"}, "jobs are known on servers alone"},
 	} {
 		p := e2e.Command(t, dir, append(append([]string{"patch"}, tc.args...), "--data", "data")...)
 		if code := p.Run(); code != 2 || !strings.Contains(p.Stderr.String(), tc.says) {

@@ -88,7 +88,7 @@ func (s *Server) manifestOf(ctx context.Context, in *manifestRef) (*huma.StreamR
 	}
 	b, err := store.Read(ctx, s.store, key, info.Meta["sha256"])
 	if err != nil {
-		return nil, gone("of "+in.SHA256, err)
+		return nil, gone("with the deliverable "+in.SHA256[:16]+"…", err)
 	}
 	return jsonBody(b), nil
 }

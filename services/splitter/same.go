@@ -86,6 +86,9 @@ func (w *work) found(ctx context.Context) ([]stretch, error) {
 	for _, g := range l.joined() {
 		found = append(found, find(g, chunks)...)
 	}
+	if len(found) == 0 && len(l.met) == 0 {
+		w.plan.Notes = append(w.plan.Notes, "nothing of the source is the same, by its packets or its pixels; after a lossy export, compare to the eye: --same eye --tolerance 42dB")
+	}
 	return w.stored(ctx, found)
 }
 

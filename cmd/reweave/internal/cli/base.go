@@ -84,7 +84,16 @@ func (p *patching) read(ctx context.Context, cl *client.Client) ([]byte, error) 
 	if err != nil {
 		return nil, err
 	}
-	return cl.ManifestOf(ctx, sum)
+	raw, err := cl.ManifestOf(ctx, sum)
+	switch e, _ := errors.AsType[*fault.Error](err); {
+	case e == nil:
+	case e.Type == "no-such-deliverable":
+		return nil, fault.Userf(e.Type, p.name, "it was not made here, or was changed since: its digest is "+sum[:16]+"…",
+			"encode its source here first; a film that was made elsewhere is patched with --foreign")
+	case e.Type == "output-damaged":
+		return nil, &fault.Error{Class: fault.Permanent, Type: e.Type, Where: p.name, Title: "its stored manifest was damaged", Hint: "encode its source again: its chunks are reused"}
+	}
+	return raw, err
 }
 
 // digest returns the SHA-256 of BASE, a file.

@@ -109,7 +109,8 @@ type patching struct {
 	remove     func() // drops a base that was fetched
 	// film returns BASE's packets, which are read while the job runs.
 	film     func() (*patch.Film, error)
-	manifest *plan.Manifest
+	manifest *plan.Manifest // of BASE, and of OUT once there is one
+	before   *plan.Manifest // of BASE
 	report   *patch.Report
 	page     []byte // the report as a page
 	depth    string // at which frames are the same
@@ -156,6 +157,7 @@ func (p *patching) like(ctx context.Context, cl *client.Client) error {
 	if p.manifest, err = plan.DecodeManifest(raw); err != nil {
 		return fault.Userf("bad-manifest", p.name, err.Error(), "encode its source again with this version")
 	}
+	p.before = p.manifest
 	spec := p.manifest.Spec
 	spec.Source, spec.Name = p.spec.Source, p.spec.Name
 	spec.Like = &job.Like{Picture: p.manifest.Plan.Recipe.Picture, Rate: p.manifest.Plan.Recipe.Rate}
@@ -271,6 +273,7 @@ func (p *patching) tell() error {
 	if (p.keepsByEDL || p.list != "") && p.checked == "" {
 		r.Notes = append(r.Notes, timingOnly)
 	}
+	r.Notes = append(r.Notes, p.beyond()...)
 	switch {
 	case p.flags.json:
 		return printObject(p.stdout, patched{result: r, Changes: p.report.Changes, Report: p.target.Path + reportSuffix})

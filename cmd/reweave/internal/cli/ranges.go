@@ -59,11 +59,10 @@ func parseFixes(texts []string) (fixes, error) {
 	return all, nil
 }
 
-// edits makes the Spec's edits of the ranges of a deliverable, in order; their files are
+// edits makes the Spec's edits of the ranges of a deliverable, and puts both in order; their files are
 // made reachable for the server.
 func (e *encoding) edits(ctx context.Context, cl *client.Client, all fixes, m *plan.Manifest, aligned, ripple bool) ([]job.Edit, error) {
 	var edits []job.Edit
-	all = slices.Clone(all)
 	for i := range all {
 		f := &all[i]
 		var err error
@@ -114,4 +113,26 @@ func (all fixes) check(n int, ripple bool) error {
 func frameAt(text string, rate media.Rational) (int, error) {
 	n, _, err := timeline.Point(text, rate)
 	return n, err
+}
+
+// beyond tells of changes that no range asked for: then the source is not the one that BASE
+// was made from. What is changed of BASE lies in the chunks that a range touches.
+func (p *patching) beyond() (notes []string) {
+	if len(p.fixes) == 0 {
+		return nil
+	}
+	for _, ch := range p.report.Changes {
+		from := ch.Old.From // what is before is asked for
+		for _, c := range p.before.Chunks {
+			for _, f := range p.fixes {
+				if c.Start <= from && f.first <= c.Start+c.Frames && c.Start <= f.end {
+					from = max(from, c.Start+c.Frames)
+				}
+			}
+		}
+		if from < ch.Old.To {
+			notes = append(notes, fmt.Sprintf("frames %d to %d of BASE changed, too, and no range names them: it was made from another source", from, ch.Old.To))
+		}
+	}
+	return notes
 }

@@ -51,7 +51,7 @@ func (l *look) samePixels(ctx context.Context, found []stretch) (kept []stretch,
 			return context.Cause(ctx)
 		}
 		if err != nil {
-			return nil //nolint:nilerr // what does not decode is the same as nothing; its encode tells of it
+			return nil // what does not decode is the same as nothing; its encode tells of it
 		}
 		mu.Lock()
 		defer mu.Unlock()

@@ -48,13 +48,13 @@ func (s Spec) UploadID() (id string, ok bool) { return strings.CutPrefix(s.Sourc
 
 func (s Spec) checkSource(is *Issues, also []SourceKind) {
 	bad := func(title, hint string) { is.add("invalid-source", "source", title, hint) }
-	kind := KindOf(s.Source)
+	kind, shown := KindOf(s.Source), ShownSource(s.Source)
 	allowed := slices.Contains(also, kind)
 	switch {
 	case s.Source == "":
 		bad("there is no source", "give upload:ID, s3://bucket/key or https://…")
 	case kind == Unknown, kind == Stdin && !allowed:
-		bad(fmt.Sprintf("%q is no source this can read", s.Source), "use upload:ID, s3://bucket/key or https://…")
+		bad(fmt.Sprintf("%q is no source this can read", shown), "use upload:ID, s3://bucket/key or https://…")
 	case kind == PlainHTTP && !allowed:
 		bad("plain http is not allowed here", "use https://, or upload the file")
 	case kind == LocalPath && !allowed:
@@ -68,7 +68,9 @@ func (s Spec) checkSource(is *Issues, also []SourceKind) {
 	case kind == S3, kind == HTTPS, kind == PlainHTTP:
 		u, err := url.Parse(s.Source)
 		if err != nil || u.Host == "" || strings.Trim(u.Path, "/") == "" && kind == S3 {
-			bad(fmt.Sprintf("%q is no whole URL", s.Source), "use s3://bucket/key or https://host/path")
+			bad(fmt.Sprintf("%q is no whole URL", shown), "use s3://bucket/key or https://host/path")
+		} else if kind != S3 && strings.HasSuffix(s.Source, hiddenQuery) {
+			bad("this is a source as it is told, without the query that it had", "give the whole URL")
 		} else if u.User != nil { // whoever sees the job would see it
 			is.add("credentials-in-url", "source", "the URL of the source holds a user's name or password",
 				"use a presigned URL that soon ends, or upload the file")

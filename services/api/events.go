@@ -121,7 +121,7 @@ func (st *stream) state(j job.Job) (final bool, err error) {
 	if j.Revision <= st.last {
 		return false, st.send("") // only the header, at once
 	}
-	data, err := json.Marshal(j)
+	data, err := json.Marshal(j.Shown())
 	if err != nil {
 		return false, fmt.Errorf("write state of job %s: %w", j.ID, err)
 	}

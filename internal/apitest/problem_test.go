@@ -18,7 +18,10 @@ func TestOpenAPIListsEveryRoute(t *testing.T) {
 	res, body := f.do(http.MethodGet, "/openapi.json", "")
 	var doc struct {
 		OpenAPI    string
-		Paths      map[string]map[string]struct{ OperationID string }
+		Paths      map[string]map[string]struct {
+			OperationID string
+			Responses   map[string]struct{ Headers map[string]any }
+		}
 		Components struct {
 			Schemas map[string]struct{ Required []string }
 		}
@@ -28,8 +31,11 @@ func TestOpenAPIListsEveryRoute(t *testing.T) {
 	}
 	var got []string
 	for path, ops := range doc.Paths {
-		for method := range ops {
+		for method, op := range ops {
 			got = append(got, strings.ToUpper(method)+" "+path)
+			if op.Responses["429"].Headers["Retry-After"] == nil {
+				t.Errorf("%s %s does not say that 429 has Retry-After", method, path)
+			}
 		}
 	}
 	slices.Sort(got)

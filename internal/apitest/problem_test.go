@@ -17,8 +17,8 @@ func TestOpenAPIListsEveryRoute(t *testing.T) {
 	f := start(t, api.Config{})
 	res, body := f.do(http.MethodGet, "/openapi.json", "")
 	var doc struct {
-		OpenAPI    string
-		Paths      map[string]map[string]struct {
+		OpenAPI string
+		Paths   map[string]map[string]struct {
 			OperationID string
 			Responses   map[string]struct{ Headers map[string]any }
 		}

@@ -47,6 +47,7 @@ type Config struct {
 	TLSKey      string        `envconfig:"TLS_KEY" desc:"PEM file with the certificate's key"`
 	Rate        float64       `envconfig:"RATE" default:"100" desc:"requests per second that one client, a token or an address, may make; 0 for any number"`
 	Burst       int           `envconfig:"BURST" default:"200" desc:"requests that one client may make at once"`
+	Streams     int           `envconfig:"STREAMS" default:"100" desc:"streams of events that one client may have open at once; 0 for any number"`
 
 	TenantJobs  int   `envconfig:"TENANT_JOBS" default:"0" desc:"how many open jobs a tenant may have, where the file of tokens says nothing else; 0 for any number"`
 	TenantBytes int64 `envconfig:"TENANT_BYTES" default:"0" desc:"how many bytes of uploads and deliverables a tenant may have stored, likewise"`
@@ -81,8 +82,8 @@ func (c Config) Validate() error {
 			return fmt.Errorf("REWEAVE_API_OIDC_ISSUER: %w", err)
 		}
 	}
-	if c.Rate < 0 || c.Burst < 0 {
-		return errors.New("REWEAVE_API_RATE and REWEAVE_API_BURST: must not be negative")
+	if c.Rate < 0 || c.Burst < 0 || c.Streams < 0 {
+		return errors.New("REWEAVE_API_RATE, _BURST and _STREAMS: must not be negative")
 	}
 	return nil
 }

@@ -58,6 +58,7 @@ type Server struct {
 	origins *http.CrossOriginProtection
 	tokens  *tokens
 	limits  *limiter
+	streams *streams
 	api     huma.API
 }
 
@@ -76,7 +77,7 @@ func New(ctx context.Context, cfg Config, d Deps) (*Server, error) {
 	if s.tokens, err = openTokens(s.cfg, d.Log); err != nil {
 		return nil, err
 	}
-	s.limits = newLimiter(s.cfg.Rate, s.cfg.Burst)
+	s.limits, s.streams = newLimiter(s.cfg.Rate, s.cfg.Burst), newStreams(s.cfg.Streams)
 	s.cfg.PublicURL = strings.TrimSuffix(s.cfg.PublicURL, "/")
 	s.hub = newHub(ctx, d.Bus, d.Log)
 	s.api = humago.New(s.mux, s.describe())

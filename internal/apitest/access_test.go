@@ -219,7 +219,11 @@ func TestRateLimit(t *testing.T) {
 		f.do(http.MethodGet, "/v1/jobs", "", "Authorization", "Bearer "+a)
 	}
 	f.refused(http.StatusTooManyRequests, "too-many-requests", http.MethodGet, "/v1/jobs", "", "Authorization", "Bearer "+a)
-	res, _ := f.do(http.MethodGet, "/v1/jobs", "", "Authorization", "Bearer "+b)
+	res, _ := f.do(http.MethodGet, "/v1/jobs", "", "Authorization", "Bearer "+a)
+	if after := res.Header.Get("Retry-After"); after != "1000" { // one request in a thousand seconds
+		t.Errorf("Retry-After %q", after)
+	}
+	res, _ = f.do(http.MethodGet, "/v1/jobs", "", "Authorization", "Bearer "+b)
 	if res.StatusCode != http.StatusOK {
 		t.Errorf("another client: %s", res.Status)
 	}

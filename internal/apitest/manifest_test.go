@@ -43,7 +43,7 @@ func TestBuildsThatNobodyHasAreRefused(t *testing.T) {
 	if err := f.Bus.AnnounceEncoder(t.Context(), queue.Encoder{Name: "libx264", Build: "00000000000000aa"}); err != nil {
 		t.Fatal(err)
 	}
-	spec := func(build string) string { return `{"source":"s3://a/b","builds":{"libx264":"` + build + `"}}` }
+	spec := func(build string) string { return `{"source":"s3://films/b","builds":{"libx264":"` + build + `"}}` }
 	p := f.refused(422, "other-build", http.MethodPost, "/v1/jobs", spec("00000000000000bb"))
 	if !strings.Contains(p.Detail, "builds.libx264") || !strings.Contains(p.Detail, "00000000000000bb") {
 		t.Errorf("the detail is %q", p.Detail)

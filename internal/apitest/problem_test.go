@@ -17,8 +17,11 @@ func TestOpenAPIListsEveryRoute(t *testing.T) {
 	f := start(t, api.Config{})
 	res, body := f.do(http.MethodGet, "/openapi.json", "")
 	var doc struct {
-		OpenAPI    string
-		Paths      map[string]map[string]struct{ OperationID string }
+		OpenAPI string
+		Paths   map[string]map[string]struct {
+			OperationID string
+			Responses   map[string]struct{ Headers map[string]any }
+		}
 		Components struct {
 			Schemas map[string]struct{ Required []string }
 		}
@@ -28,8 +31,11 @@ func TestOpenAPIListsEveryRoute(t *testing.T) {
 	}
 	var got []string
 	for path, ops := range doc.Paths {
-		for method := range ops {
+		for method, op := range ops {
 			got = append(got, strings.ToUpper(method)+" "+path)
+			if op.Responses["429"].Headers["Retry-After"] == nil {
+				t.Errorf("%s %s does not say that 429 has Retry-After", method, path)
+			}
 		}
 	}
 	slices.Sort(got)
@@ -81,8 +87,8 @@ func TestProblems(t *testing.T) {
 		{400, "malformed-request", "POST", "/v1/jobs", film + film, "", nil},
 		{415, "unsupported-media-type", "POST", "/v1/jobs", film, "", []string{"Content-Type", "text/plain"}},
 		{413, "body-too-large", "POST", "/v1/jobs", `{"source":"` + strings.Repeat("x", 4096) + `"}`, "", nil},
-		{422, "invalid-request", "POST", "/v1/jobs", `{"source":"s3://a/b","video":{"crf":"x"}}`, "body.video.crf", nil},
-		{422, "invalid-request", "POST", "/v1/jobs", `{"source":"s3://a/b","vidoe":{}}`, "body", nil},
+		{422, "invalid-request", "POST", "/v1/jobs", `{"source":"s3://films/b","video":{"crf":"x"}}`, "body.video.crf", nil},
+		{422, "invalid-request", "POST", "/v1/jobs", `{"source":"s3://films/b","vidoe":{}}`, "body", nil},
 		{422, "invalid-source", "POST", "/v1/jobs", `{}`, "body.source", nil},
 		{422, "invalid-source", "POST", "/v1/jobs", `{"source":"/etc/passwd"}`, "body.source", nil},
 		{422, "invalid-source", "POST", "/v1/jobs", `{"source":"http://h/a"}`, "body.source", nil},

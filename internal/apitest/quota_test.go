@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -92,6 +93,10 @@ func TestOpenJobsOfATenantAreLimited(t *testing.T) {
 	p := r.refused(http.StatusTooManyRequests, "too-many-open-jobs", http.MethodPost, "/v1/jobs", film, "Authorization", "Bearer "+token)
 	if !strings.Contains(p.Detail, "acme has 3 open jobs") {
 		t.Errorf("told %q", p.Detail)
+	}
+	res, _ := r.do(http.MethodPost, "/v1/jobs", film, "Authorization", "Bearer "+token)
+	if after, err := strconv.Atoi(res.Header.Get("Retry-After")); err != nil || after < 1 || after > 300 {
+		t.Errorf("Retry-After %q", res.Header.Get("Retry-After"))
 	}
 }
 

@@ -57,8 +57,7 @@ func TestDamagedDockerfile(t *testing.T) {
 		{"root", "USER 65532:65532\n", "", "is not a number"},
 		{"user by name", "USER 65532:65532", "USER nobody", "is not a number"},
 		{"user 0", "USER 65532:65532", "USER 0:0", "is not a number"},
-		{"latest", "FROM debian:bookworm-slim", "FROM debian:latest", "begins from"},
-		{"other base", "FROM debian:bookworm-slim", "FROM alpine:3.20", "begins from"},
+		{"other base", "FROM debian:", "FROM alpine:", "begins from"},
 		{"add", "COPY pkg /src/pkg", "ADD https://example.com/pkg.tar /src/pkg", "has ADD"},
 		{"fetch", "go mod download", "curl -o /x https://example.com/x", "nothing verifies"},
 		{"syntax", "# The encoder", "# syntax=docker/dockerfile:1\n# The encoder", "syntax image"},
@@ -70,8 +69,8 @@ func TestDamagedDockerfile(t *testing.T) {
 		{"entrypoint in a shell", `ENTRYPOINT ["/usr/local/bin/reweave-encoder"]`, "ENTRYPOINT reweave-encoder", "no ENTRYPOINT"},
 		{"label", "image.licenses", "image.licences", "no label"},
 		{"variable", "ENV REWEAVE_ENCODER_SCRATCH", "ENV REWEAVE_MUXER_SCRATCH", "does not know"},
-		{"three stages", "FROM debian:bookworm-slim\n", "FROM debian:bookworm-slim AS a\nFROM debian:bookworm-slim\n", "3 stages"},
-		{"linter", "FROM golang:1.26-bookworm AS build", "FROM golang:1.26-bookworm as build", "FromAsCasing"},
+		{"three stages", "FROM debian:", "FROM debian:x AS a\nFROM debian:", "3 stages"},
+		{"linter", " AS build\n", " as build\n", "FromAsCasing"},
 	} {
 		t.Run(d.name, func(t *testing.T) {
 			changed := strings.Replace(text, d.old, d.new, 1)

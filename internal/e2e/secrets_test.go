@@ -16,6 +16,7 @@ import (
 
 	"github.com/reweave/reweave/internal/e2e"
 	"github.com/reweave/reweave/internal/testenv"
+	"github.com/reweave/reweave/pkg/job"
 )
 
 // TestSecretsAreNowhere runs a server with everything that is secret, has it do and refuse
@@ -31,6 +32,7 @@ func TestSecretsAreNowhere(t *testing.T) {
 	bearer := strings.TrimSpace(token.Stdout.String())
 	const hook = "whsec_c2VjcmV0LW9mLXRoZS13ZWJob29rLXRoYXQtbm9ib2R5LXNlZXM="
 	const source = "https://user:password-in-the-url@127.0.0.1:1/film.mov"
+	const query = "?X-Amz-Expires=600&X-Amz-Signature=signature-of-the-source"
 
 	server := e2e.Command(t, dir, "serve", "--listen", "127.0.0.1:0", "--nats-listen", "127.0.0.1:0", "--data", "data")
 	server.Env = append(server.Env, "REWEAVE_API_TOKENS="+filepath.Join(dir, "tokens"), "REWEAVE_LOG_LEVEL=debug",
@@ -77,7 +79,29 @@ func TestSecretsAreNowhere(t *testing.T) {
 		t.Errorf("a password in a URL: %s", refused)
 	}
 	said.WriteString(refused)
-	client("submit", "https://127.0.0.1:1/film.mov")
+	for _, no := range []string{"gopher://127.0.0.1:1/a" + query, "https://127.0.0.1:port/a" + query, "http://127.0.0.1:1/a" + query} {
+		refused := ask(t, http.MethodPost, url+"/v1/jobs", bearer, `{"source":"`+no+`"}`)
+		if !strings.Contains(refused, "invalid-source") {
+			t.Errorf("%s: %s", no, refused)
+		}
+		said.WriteString(refused)
+	}
+	// Not by the command line, which is in the list of processes: what is typed is told.
+	presigned := ask(t, http.MethodPost, url+"/v1/jobs", bearer, `{"source":"https://127.0.0.1:1/film.mov`+query+`"}`)
+	said.WriteString(presigned)
+	var made job.Job
+	if err := json.Unmarshal([]byte(presigned), &made); err != nil {
+		t.Fatal(err)
+	}
+	testenv.Await(t, time.Minute, "the failure of a source that can't be fetched", func() bool {
+		told := get(t, url+"/v1/jobs/"+made.ID, bearer)
+		said.WriteString(told)
+		return strings.Contains(told, `"state":"failed"`)
+	})
+	said.WriteString(get(t, url+"/v1/jobs/"+made.ID+"/events", bearer))
+	for _, args := range [][]string{{"show", made.ID}, {"show", made.ID, "--json"}, {"ls"}, {"ls", "--json"}, {"retry", made.ID}} {
+		client(args...)
+	}
 	testenv.Await(t, time.Minute, "the end of all jobs", func() bool {
 		jobs := get(t, url+"/v1/jobs", bearer)
 		said.WriteString(jobs)
@@ -90,7 +114,7 @@ func TestSecretsAreNowhere(t *testing.T) {
 				return false
 			}
 		}
-		return len(page.Jobs) == 3
+		return len(page.Jobs) == 4
 	})
 	for _, path := range []string{"/metrics", "/v1/workers", "/v1/encoders", "/openapi.yaml", "/readyz"} {
 		said.WriteString(get(t, url+path, bearer))
@@ -132,6 +156,7 @@ func secretsOf(t *testing.T, dir, bearer, hook string) map[string]string {
 		t.Fatal(err)
 	}
 	secrets := map[string]string{"the token": bearer, "the webhook's secret": hook, "the password in the URL": "password-in-the-url"}
+	secrets["the signature in a presigned URL"] = "signature-of-the-source"
 	for name, v := range creds {
 		if strings.Contains(strings.ToLower(name), "secret") {
 			secrets["the "+name+" of the embedded servers"] = v

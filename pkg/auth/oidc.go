@@ -86,7 +86,7 @@ func NewOIDC(i Issuer) (*OIDC, error) {
 	if err := i.Validate(); err != nil {
 		return nil, err
 	}
-	return &OIDC{issuer: i, age: 10 * time.Minute, pause: 5 * time.Second, client: &http.Client{Timeout: issuerWait, CheckRedirect: func(*http.Request, []*http.Request) error {
+	return &OIDC{issuer: i, age: 10 * time.Minute, pause: 5 * time.Second, client: &http.Client{Timeout: issuerWait, Transport: newSparing(http.DefaultTransport), CheckRedirect: func(*http.Request, []*http.Request) error {
 		return errors.New("the issuer redirects, which it must not")
 	}}}, nil
 }

@@ -13,6 +13,7 @@ import (
 	"math/big"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -200,6 +201,31 @@ func TestIssuersRotateTheirKeys(t *testing.T) {
 	o.age = 0 // the keys are old
 	if _, err := o.Find(t.Context(), before); err == nil {
 		t.Error("the old key still counts")
+	}
+}
+
+// Whoever makes up tokens does not have the issuer asked for each of them; real ones count
+// meanwhile.
+func TestMadeUpTokensSpareTheIssuer(t *testing.T) {
+	i := newIssuer(t)
+	o := i.open()
+	token := sign(t, i.rotate("k1"), "k1", i.claims(nil))
+	strange, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	began := time.Now()
+	const tokens = 200
+	for n := range tokens {
+		if _, err := o.Find(t.Context(), sign(t, strange, "k"+strconv.Itoa(n), i.claims(nil))); err == nil || errors.Is(err, ErrIssuer) {
+			t.Fatalf("a token that is made up: %v", err)
+		}
+		if _, err := o.Find(t.Context(), token); err != nil {
+			t.Fatalf("a real one beside it: %v", err)
+		}
+	}
+	if most := atOnce + int(time.Since(began)/pauseBetween) + 1; i.fetches() > most && most < tokens {
+		t.Errorf("the issuer was asked %d times, want %d at most", i.fetches(), most)
 	}
 }
 

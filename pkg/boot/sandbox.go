@@ -21,7 +21,8 @@ func TellSandbox(env Env, b sandbox.Box) error {
 	} else if err != nil {
 		return err
 	}
-	for kind, by := range map[string]string{"files": b.Files, "network": b.Network, "limits": b.Limits} {
+	kinds := map[string]string{"files": b.Files, "network": b.Network, "processes": b.Processes, "limits": b.Limits}
+	for kind, by := range kinds {
 		inForce.WithLabelValues(kind).Set(map[bool]float64{true: 1}[by != ""])
 	}
 	say := env.Log.Info
@@ -29,6 +30,6 @@ func TellSandbox(env Env, b sandbox.Box) error {
 		say = env.Log.Warn
 	}
 	say("what ffmpeg is kept in", zap.String("files", b.Files), zap.String("network", b.Network),
-		zap.String("limits", b.Limits), zap.String("lacks", b.Lacks))
+		zap.String("processes", b.Processes), zap.String("limits", b.Limits), zap.String("lacks", b.Lacks))
 	return nil
 }

@@ -47,7 +47,7 @@ var Classes = []Class{High, Normal, Low}
 type Spec struct {
 	// Source is where the source lies: upload:ID, s3://bucket/key, https://…, or a
 	// local path (only where the api allows it).
-	Source string `json:"source" doc:"upload:ID, s3://bucket/key, https://… or, on a local server, a path" minLength:"1"`
+	Source string `json:"source" doc:"upload:ID, s3://bucket/key, https://… or, on a local server, a path; answers tell a URL without its query" minLength:"1"`
 	// Name is the source's file name, for reports and for the deliverable's name.
 	Name string `json:"name,omitempty" doc:"name of the source, for reports"`
 	// Container is the deliverable's: mp4, mov, mkv or ivf.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/url"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -46,15 +47,31 @@ func KindOf(source string) SourceKind {
 // UploadID returns the id in a source of kind Upload.
 func (s Spec) UploadID() (id string, ok bool) { return strings.CutPrefix(s.Source, string(Upload)+":") }
 
+// bucketForm is what a bucket may be called, on AWS and elsewhere.
+var bucketForm = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]{1,61}[a-z0-9]$`)
+
+// S3Object takes a source of kind S3 apart. It is not ok where bucket or key are none: a key
+// with . or .. among its parts could lead into another bucket, by a server or a proxy that
+// takes it for a path.
+func S3Object(source string) (bucket, key string, ok bool) {
+	rest, ok := strings.CutPrefix(source, string(S3)+"://")
+	bucket, key, found := strings.Cut(rest, "/")
+	ok = ok && found && bucketForm.MatchString(bucket) && strings.Trim(key, "/") != ""
+	for part := range strings.SplitSeq(key, "/") {
+		ok = ok && part != "." && part != ".."
+	}
+	return bucket, key, ok
+}
+
 func (s Spec) checkSource(is *Issues, also []SourceKind) {
 	bad := func(title, hint string) { is.add("invalid-source", "source", title, hint) }
-	kind := KindOf(s.Source)
+	kind, shown := KindOf(s.Source), ShownSource(s.Source)
 	allowed := slices.Contains(also, kind)
 	switch {
 	case s.Source == "":
 		bad("there is no source", "give upload:ID, s3://bucket/key or https://…")
 	case kind == Unknown, kind == Stdin && !allowed:
-		bad(fmt.Sprintf("%q is no source this can read", s.Source), "use upload:ID, s3://bucket/key or https://…")
+		bad(fmt.Sprintf("%q is no source this can read", shown), "use upload:ID, s3://bucket/key or https://…")
 	case kind == PlainHTTP && !allowed:
 		bad("plain http is not allowed here", "use https://, or upload the file")
 	case kind == LocalPath && !allowed:
@@ -68,7 +85,11 @@ func (s Spec) checkSource(is *Issues, also []SourceKind) {
 	case kind == S3, kind == HTTPS, kind == PlainHTTP:
 		u, err := url.Parse(s.Source)
 		if err != nil || u.Host == "" || strings.Trim(u.Path, "/") == "" && kind == S3 {
-			bad(fmt.Sprintf("%q is no whole URL", s.Source), "use s3://bucket/key or https://host/path")
+			bad(fmt.Sprintf("%q is no whole URL", shown), "use s3://bucket/key or https://host/path")
+		} else if _, _, ok := S3Object(s.Source); kind == S3 && !ok && u.User == nil {
+			bad(fmt.Sprintf("%q names no object of a bucket", shown), "use s3://bucket/key")
+		} else if kind != S3 && strings.HasSuffix(s.Source, hiddenQuery) {
+			bad("this is a source as it is told, without the query that it had", "give the whole URL")
 		} else if u.User != nil { // whoever sees the job would see it
 			is.add("credentials-in-url", "source", "the URL of the source holds a user's name or password",
 				"use a presigned URL that soon ends, or upload the file")

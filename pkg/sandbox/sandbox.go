@@ -3,9 +3,10 @@
 // network, and what it may use up is bounded.
 //
 // On Linux, Landlock restricts its files and signals, a seccomp filter takes every kind
-// of socket from it (a network namespace of its own does where there is no seccomp), and
-// resource limits bound its CPU time, files and memory dumps. None of these needs
-// privileges, and each is used where the kernel has it: [Box] tells which are in force.
+// of socket from it (a network namespace of its own does where there is no seccomp) and
+// lets it make threads and no processes, and resource limits bound its CPU time, files and
+// memory dumps. None of these needs privileges, and each is used where the kernel has it:
+// [Box] tells which are in force.
 //
 // The restrictions are put on one thread of this process, which then forks the child and
 // waits for its end; so they cost no process in between. A thread that has them never
@@ -47,16 +48,26 @@ type Box struct {
 	// Program is the absolute path of the program.
 	Program string
 	// Files names what restricts files and signals, Network what keeps the child off the
-	// network, Limits what bounds its use of resources; "" stands for nothing.
-	Files, Network, Limits string
+	// network, Processes what keeps it from making others, Limits what bounds its use of
+	// resources; "" stands for nothing. What keeps it from processes is part of the filter
+	// that keeps it off the network.
+	Files, Network, Processes, Limits string
 	// Lacks says why something is not in force, "" when all is.
 	Lacks string
 
 	system []grant
 }
 
+// grant is a path with what may be done below it.
+type grant struct {
+	path   string
+	access uint64
+}
+
 // Full reports whether everything is in force.
-func (b Box) Full() bool { return b.Files != "" && b.Network != "" && b.Limits != "" }
+func (b Box) Full() bool {
+	return b.Files != "" && b.Network != "" && b.Processes != "" && b.Limits != ""
+}
 
 // Try finds out what can be in force for a program, by running it with an argument, such
 // as "-version", that has it say something and end well. It returns what the program said
@@ -69,7 +80,7 @@ func Try(ctx context.Context, program, arg string) (b Box, said string) {
 			b.Lacks = join(why, b.Lacks)
 			return b, said
 		}
-		why = join(why, fmt.Sprintf("%s does not run with %s: %v", program, join(b.Files, b.Network), err))
+		why = join(why, fmt.Sprintf("%s does not run with %s: %v", program, b.kept(), err))
 	}
 	return Box{Program: program, Lacks: why}, ""
 }
@@ -85,6 +96,15 @@ func (b Box) try(ctx context.Context, arg string) (said string, err error) {
 	defer ended()
 	err = cmd.Wait()
 	return out.String(), err
+}
+
+// kept names what is in force but for the limits.
+func (b Box) kept() string {
+	kept := join(b.Files, b.Network)
+	if b.Processes != "" {
+		kept = join(kept, "no processes")
+	}
+	return kept
 }
 
 func join(a, b string) string {

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -19,25 +20,29 @@ import (
 // available returns what may be in force for a program, the most restrictive first.
 func available(program string) []Box {
 	full := Box{Program: program, Limits: "prlimit"}
-	if abi, err := ll.LandlockGetABIVersion(); err != nil || abi < 1 {
+	loader, err := loaderOf(program)
+	if abi, noABI := ll.LandlockGetABIVersion(); err != nil {
+		full.Lacks = program + " is no program of its own, so what it reads and starts is not known"
+	} else if noABI != nil || abi < 1 {
 		full.Lacks = "the kernel has no Landlock"
-	} else if loader, err := loaderOf(program); err != nil {
-		full.Lacks = program + " is no program of its own, so what it reads is not known"
 	} else {
 		full.Files, full.system = fmt.Sprintf("landlock %d", abi), system(program, loader)
 	}
-	if err := unix.Prctl(unix.PR_GET_SECCOMP, 0, 0, 0, 0); err == nil && filtered {
+	namespace := full
+	namespace.Network = "namespace"
+	if filtered && unix.Prctl(unix.PR_GET_SECCOMP, 0, 0, 0, 0) == nil {
 		full.Network = "seccomp"
+		if err == nil {
+			full.Processes = "seccomp"
+		}
 	} else {
 		full.Network = "namespace"
 	}
-	noFiles, noNetwork := full, full
-	noFiles.Files, noNetwork.Network = "", ""
-	namespace := full
-	namespace.Network = "namespace"
-	namespaceOnly := namespace
-	namespaceOnly.Files = ""
-	return []Box{full, namespace, noFiles, namespaceOnly, noNetwork}
+	manyProcesses, noNetwork := full, full
+	manyProcesses.Processes, noNetwork.Processes, noNetwork.Network = "", "", ""
+	noFiles, namespaceOnly := full, namespace
+	noFiles.Files, namespaceOnly.Files = "", ""
+	return []Box{full, manyProcesses, namespace, noFiles, namespaceOnly, noNetwork}
 }
 
 // loaderOf returns the program that loads another one's libraries, "" for one that is
@@ -68,13 +73,19 @@ func (b Box) Start(cmd *exec.Cmd, r Rules) (ended func(), err error) {
 		cmd.SysProcAttr.UidMappings = []syscall.SysProcIDMap{{ContainerID: os.Getuid(), HostID: os.Getuid(), Size: 1}}
 		cmd.SysProcAttr.GidMappings = []syscall.SysProcIDMap{{ContainerID: os.Getgid(), HostID: os.Getgid(), Size: 1}}
 	}
+	var pass uint32
+	if b.Processes != "" {
+		pass = newPass()
+		cmd.SysProcAttr.Cloneflags |= uintptr(uint64(pass) << 32)
+		askForPidfd()
+	}
 	started, over := make(chan error), make(chan struct{})
 	go func() {
 		// Never unlocked: the runtime ends the thread with this goroutine, and starts no
 		// other thread from it. It stays as long as the child does, for Pdeathsig is about
 		// the thread that forked.
 		runtime.LockOSThread()
-		err := b.restrict(r)
+		err := b.restrict(r, pass)
 		if err == nil {
 			err = cmd.Start()
 		}
@@ -90,8 +101,17 @@ func (b Box) Start(cmd *exec.Cmd, r Rules) (ended func(), err error) {
 	return func() { close(over) }, nil
 }
 
+// askForPidfd has the standard library find out, once, whether a fork can give a file
+// descriptor of the child. It does so by a fork of its own, which must not be tried by a
+// thread that may make one child only: "no" would count for the whole process.
+var askForPidfd = sync.OnceFunc(func() {
+	if p, err := os.FindProcess(os.Getpid()); err == nil {
+		_ = p.Release()
+	}
+})
+
 // restrict puts the restrictions on this thread, and so on what it forks.
-func (b Box) restrict(r Rules) error {
+func (b Box) restrict(r Rules, pass uint32) error {
 	if b.Files == "" && b.Network != "seccomp" {
 		return nil
 	}
@@ -104,7 +124,7 @@ func (b Box) restrict(r Rules) error {
 		}
 	}
 	if b.Network == "seccomp" {
-		if err := filterSyscalls(); err != nil {
+		if err := filterSyscalls(pass); err != nil {
 			return fmt.Errorf("restrict a child's system calls: %w", err)
 		}
 	}
@@ -113,8 +133,8 @@ func (b Box) restrict(r Rules) error {
 
 // limit bounds what a child uses up. It runs already, for microseconds: a process's
 // limits are its own, so there is no thread to put them on before. A child that has ended
-// has no use for them. The number of its processes is not bounded: the kernel counts
-// those of a user, and not those of a child.
+// has no use for them. RLIMIT_NPROC is not among them: the kernel counts what a user has
+// running, and not what a child has.
 func (b Box) limit(pid int, r Rules) {
 	cpu := r.CPU
 	if cpu == 0 {
@@ -143,12 +163,6 @@ func addressSpace() uint64 {
 		return unix.RLIM_INFINITY
 	}
 	return uint64(info.Totalram)*uint64(info.Unit) + spare //nolint:unconvert // 32 bits on some machines
-}
-
-// grant is a path with what may be done below it.
-type grant struct {
-	path   string
-	access uint64
 }
 
 const (

@@ -73,7 +73,7 @@ func do(what string, args []string) error {
 		}
 		return nil
 	}
-	return fmt.Errorf("there is no deed %q", what)
+	return doProcess(what)
 }
 
 func self(t *testing.T) string {
@@ -108,10 +108,10 @@ func boxes(t *testing.T) map[string]Box {
 	all := map[string]Box{}
 	for _, b := range available(self(t)) {
 		if _, err := child(t, b, Rules{}, "nothing"); err != nil {
-			t.Logf("not here: %s and %s: %v", b.Files, b.Network, err)
+			t.Logf("not here: %s: %v", b.kept(), err)
 			continue
 		}
-		all[join(b.Files, b.Network)] = b
+		all[b.kept()] = b
 	}
 	if len(all) == 0 {
 		t.Fatal("nothing can be restricted here")
@@ -160,7 +160,7 @@ func TestFiles(t *testing.T) {
 			may(open && b.Network != "namespace", "read", "/proc/"+strconv.Itoa(os.Getpid())+"/environ")
 			may(open, "write", input)
 			may(open, "write", filepath.Join(dir, "new"))
-			may(open, "run", "/bin/sh")
+			may(open && b.Processes == "", "run", "/bin/sh")
 			may(open, "signal", strconv.Itoa(os.Getpid()))
 			may(false, "fill", filepath.Join(scratch, "large"))
 		})
@@ -250,7 +250,7 @@ func TestProgramsThatAreNone(t *testing.T) {
 	if err := os.WriteFile(script, []byte("#!/bin/sh\nexec true\n"), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if b, _ := Try(t.Context(), script, "-version"); b.Files != "" || b.Network == "" || !strings.Contains(b.Lacks, "no program of its own") {
+	if b, _ := Try(t.Context(), script, "-version"); b.Files != "" || b.Processes != "" || b.Network == "" || !strings.Contains(b.Lacks, "no program of its own") {
 		t.Errorf("a script is in %+v", b)
 	}
 	if b, _ := Try(t.Context(), filepath.Join(t.TempDir(), "none"), "-version"); b.Files != "" || b.Network != "" || b.Lacks == "" {
@@ -263,8 +263,8 @@ func BenchmarkStart(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	for _, box := range []Box{{Program: program}, available(program)[0], available(program)[1]} {
-		b.Run(join(box.Files, box.Network), func(b *testing.B) {
+	for _, box := range []Box{{Program: program}, available(program)[0], available(program)[1], available(program)[2]} {
+		b.Run(box.kept(), func(b *testing.B) {
 			for b.Loop() {
 				cmd := exec.CommandContext(b.Context(), program)
 				ended, err := box.Start(cmd, Rules{})

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/reweave/reweave/pkg/fault"
+	"github.com/reweave/reweave/pkg/job"
 )
 
 // Getter makes HTTP requests.
@@ -78,7 +79,7 @@ func public(a netip.Addr) bool {
 }
 
 func (o *Opener) get(ctx context.Context, address string) (io.ReadCloser, error) {
-	where := withoutSecrets(address)
+	where := job.ShownSource(address)
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
 		return nil, fault.Userf("invalid-source", where, "this is no URL", "give https://…")
@@ -118,13 +119,4 @@ func unreachable(ctx context.Context, where string, err error) error {
 		e.Class, e.Hint = fault.User, "check the URL"
 	}
 	return e
-}
-
-// withoutSecrets returns an address without what may give access: user, password, query.
-func withoutSecrets(address string) string {
-	u, err := url.Parse(address)
-	if err != nil {
-		return "source"
-	}
-	return (&url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path}).String()
 }

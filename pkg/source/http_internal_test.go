@@ -124,6 +124,10 @@ func TestHTTP(t *testing.T) {
 		switch r.URL.Path {
 		case "/film":
 			_, _ = io.WriteString(w, film)
+		case "/presigned":
+			if r.URL.RawQuery == "sig=hunter2&x=%2F" {
+				_, _ = io.WriteString(w, film)
+			}
 		case "/short":
 			w.Header().Set("Content-Length", "1000")
 			_, _ = io.WriteString(w, film)
@@ -144,6 +148,14 @@ func TestHTTP(t *testing.T) {
 	client := guarded(func(netip.Addr) bool { return true })
 	if got, err := open(t, client, s.URL+"/film"); err != nil || string(got) != film {
 		t.Errorf("%q, %v", got, err)
+	}
+	if got, err := open(t, client, s.URL+"/presigned?sig=hunter2&x=%2F"); err != nil || string(got) != film {
+		t.Errorf("presigned: %q, %v", got, err)
+	}
+	nameless := Opener{HTTP: client}
+	_, err := nameless.Open(t.Context(), job.Job{Spec: job.Spec{Source: s.URL + "/empty?sig=hunter2"}}, t.TempDir())
+	if e, ok := errors.AsType[*fault.Error](err); !ok || e.Type != "empty-source" || strings.Contains(err.Error(), "hunter2") {
+		t.Errorf("a source without a name: %v", err)
 	}
 	dead := httptest.NewServer(nil)
 	dead.Close()

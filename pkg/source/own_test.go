@@ -35,6 +35,23 @@ func TestTenantsDoNotReachTheOwnBucket(t *testing.T) {
 	if e, ok := errors.AsType[*fault.Error](err); !ok || e.Type != "forbidden-source" {
 		t.Errorf("got %v", err)
 	}
+	for _, around := range []string{
+		"s3://films/../reweave/tenants/b/uploads/01J/film.mkv", "s3://films/./../reweave/tenants/b/uploads/01J/film.mkv", "s3://films/..",
+		"s3://../reweave/tenants/b/uploads/01J/film.mkv", "s3://./reweave/tenants/b/uploads/01J/film.mkv", "s3://REWEAVE/tenants/b/uploads/01J/film.mkv",
+		"S3://reweave/tenants/b/uploads/01J/film.mkv", "s3://reweave:80/tenants/b/uploads/01J/film.mkv", "s3:reweave/tenants/b/uploads/01J/film.mkv", "s3://reweave",
+	} {
+		err := open("a", around)
+		if e, ok := errors.AsType[*fault.Error](err); !ok || e.Type != "invalid-source" {
+			t.Errorf("%s: %v", around, err)
+		}
+		spec := job.Spec{Source: around}.WithDefaults()
+		if spec.Validate(map[string][]string{"libx264": {"medium"}}) == nil {
+			t.Errorf("%s is taken", around)
+		}
+	}
+	if err := open("a", "s3://films/..a/.b/c..mov"); err != nil {
+		t.Errorf("dots in names: %v", err)
+	}
 	if err := open("a", "s3://films/a.mov"); err != nil {
 		t.Errorf("another bucket: %v", err)
 	}

@@ -15,7 +15,6 @@ import (
 	"os"
 	"path"
 	"path/filepath"
-	"strings"
 
 	"github.com/reweave/reweave/pkg/fault"
 	"github.com/reweave/reweave/pkg/ffmpeg"
@@ -62,7 +61,7 @@ func (o *Opener) Open(ctx context.Context, j job.Job, dir string) (*Source, erro
 	spec := j.Spec
 	name := spec.Name
 	if name == "" {
-		name = spec.Source
+		name = job.ShownSource(spec.Source)
 	}
 	if job.KindOf(spec.Source) == job.LocalPath {
 		return o.openPath(spec.Source)
@@ -102,16 +101,19 @@ func (o *Opener) stream(ctx context.Context, j job.Job) (io.ReadCloser, error) {
 		id, _ := spec.UploadID()
 		return o.upload(ctx, j.Tenant, id)
 	case kind == job.S3:
-		bucket, key, _ := strings.Cut(strings.TrimPrefix(spec.Source, "s3://"), "/")
+		bucket, key, ok := job.S3Object(spec.Source)
+		if !ok {
+			return nil, fault.Userf("invalid-source", job.ShownSource(spec.Source), "this names no object of a bucket", "give s3://bucket/key")
+		}
 		if j.Tenant != "" && o.own(bucket) {
-			return nil, fault.Userf("forbidden-source", spec.Source, "this bucket is Reweave's own: it holds what others sent",
+			return nil, fault.Userf("forbidden-source", job.ShownSource(spec.Source), "this bucket is Reweave's own: it holds what others sent",
 				"name your own upload as upload:ID, or copy the object into a bucket of yours")
 		}
 		return o.object(ctx, bucket, key)
 	case kind == job.HTTPS, kind == job.PlainHTTP:
 		return o.get(ctx, spec.Source)
 	}
-	return nil, fault.Userf("invalid-source", spec.Source, "there is no way to read this source here", "upload the file")
+	return nil, fault.Userf("invalid-source", job.ShownSource(spec.Source), "there is no way to read this source here", "upload the file")
 }
 
 // openPath opens a file of this machine.

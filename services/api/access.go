@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"net/http"
+	"net/netip"
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -151,7 +152,7 @@ func local(r *http.Request) bool {
 }
 
 // clientOf is whose requests are counted together: those with one token, or from one
-// address.
+// address; of IPv6 from one network, since a machine has as many addresses there as it likes.
 func clientOf(r *http.Request, who auth.Principal, known bool) string {
 	if known && who.Tenant != "" {
 		return "token " + who.Tenant + " " + who.Name
@@ -159,6 +160,11 @@ func clientOf(r *http.Request, who auth.Principal, known bool) string {
 	host, _, err := net.SplitHostPort(r.RemoteAddr)
 	if err != nil {
 		return r.RemoteAddr
+	}
+	if ip, err := netip.ParseAddr(host); err == nil && ip.Is6() && !ip.Is4In6() {
+		if network, err := ip.WithZone("").Prefix(64); err == nil {
+			return network.String()
+		}
 	}
 	return host
 }

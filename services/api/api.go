@@ -26,26 +26,28 @@ import (
 
 // Config is what the environment may set, under the prefix REWEAVE_API.
 type Config struct {
-	Listen     string        `envconfig:"LISTEN" default:":8080" desc:"address on which the API is served"`
-	PublicURL  string        `envconfig:"PUBLIC_URL" desc:"URL under which clients reach the API, such as https://reweave.example; answers hold relative URLs without it"`
-	LocalPaths bool          `envconfig:"LOCAL_PATHS" default:"false" desc:"take absolute paths on this machine as sources; only for a server that its users run themselves"`
-	PlainHTTP  bool          `envconfig:"PLAIN_HTTP" default:"false" desc:"take http:// URLs as sources"`
-	UploadTTL  time.Duration `envconfig:"UPLOAD_TTL" default:"24h" desc:"how long the URLs of an upload hold"`
-	OutputTTL  time.Duration `envconfig:"OUTPUT_TTL" default:"1h" desc:"how long the URL of a deliverable holds"`
-	MaxBody    int64         `envconfig:"MAX_BODY" default:"1048576" desc:"largest body of a request, in bytes"`
-	Heartbeat  time.Duration `envconfig:"HEARTBEAT" default:"15s" desc:"time between two signs of life in a stream of events"`
-	DrainTime  time.Duration `envconfig:"DRAIN_TIME" default:"30s" desc:"how long running requests may take after a drain began"`
-	Tokens     string        `envconfig:"TOKENS" desc:"file with the tokens that count, a line of JSON each, as reweave token new prints them; read again when it changes. Without it, only this machine can be served, and everybody on it may do everything"`
-	OIDCIssuer string        `envconfig:"OIDC_ISSUER" desc:"URL of an OpenID Connect issuer whose signed tokens (JWT) count beside those of the file"`
-	OIDCAud    string        `envconfig:"OIDC_AUDIENCE" desc:"what the claim aud of the issuer's tokens must hold"`
-	OIDCTenant string        `envconfig:"OIDC_TENANT_CLAIM" default:"tenant" desc:"claim that holds the tenant"`
-	OIDCScope  string        `envconfig:"OIDC_SCOPE_CLAIM" default:"scope" desc:"claim that holds the scopes, as a list or with spaces between them"`
-	OIDCPrefix string        `envconfig:"OIDC_SCOPE_PREFIX" default:"reweave:" desc:"what a scope for Reweave begins with there, such as reweave:submit; others are passed over"`
-	OIDCLeeway time.Duration `envconfig:"OIDC_LEEWAY" default:"30s" desc:"how long behind its end a token still counts, for clocks that differ"`
-	TLSCert    string        `envconfig:"TLS_CERT" desc:"PEM file with the certificate, to serve HTTPS; read again when it changes"`
-	TLSKey     string        `envconfig:"TLS_KEY" desc:"PEM file with the certificate's key"`
-	Rate       float64       `envconfig:"RATE" default:"100" desc:"requests per second that one client, a token or an address, may make; 0 for any number"`
-	Burst      int           `envconfig:"BURST" default:"200" desc:"requests that one client may make at once"`
+	Listen      string        `envconfig:"LISTEN" default:":8080" desc:"address on which the API is served"`
+	PublicURL   string        `envconfig:"PUBLIC_URL" desc:"URL under which clients reach the API, such as https://reweave.example; answers hold relative URLs without it"`
+	LocalPaths  bool          `envconfig:"LOCAL_PATHS" default:"false" desc:"take absolute paths on this machine as sources; only for a server that its users run themselves"`
+	PlainHTTP   bool          `envconfig:"PLAIN_HTTP" default:"false" desc:"take http:// URLs as sources"`
+	UploadTTL   time.Duration `envconfig:"UPLOAD_TTL" default:"24h" desc:"how long the URLs of an upload hold"`
+	OutputTTL   time.Duration `envconfig:"OUTPUT_TTL" default:"1h" desc:"how long the URL of a deliverable holds"`
+	MaxBody     int64         `envconfig:"MAX_BODY" default:"1048576" desc:"largest body of a request, in bytes"`
+	BodyTimeout time.Duration `envconfig:"BODY_TIMEOUT" default:"10s" desc:"how long the body of a request may take to arrive"`
+	Heartbeat   time.Duration `envconfig:"HEARTBEAT" default:"15s" desc:"time between two signs of life in a stream of events"`
+	DrainTime   time.Duration `envconfig:"DRAIN_TIME" default:"30s" desc:"how long running requests may take after a drain began"`
+	Tokens      string        `envconfig:"TOKENS" desc:"file with the tokens that count, a line of JSON each, as reweave token new prints them; read again when it changes. Without it, only this machine can be served, and everybody on it may do everything"`
+	OIDCIssuer  string        `envconfig:"OIDC_ISSUER" desc:"URL of an OpenID Connect issuer whose signed tokens (JWT) count beside those of the file"`
+	OIDCAud     string        `envconfig:"OIDC_AUDIENCE" desc:"what the claim aud of the issuer's tokens must hold"`
+	OIDCTenant  string        `envconfig:"OIDC_TENANT_CLAIM" default:"tenant" desc:"claim that holds the tenant"`
+	OIDCScope   string        `envconfig:"OIDC_SCOPE_CLAIM" default:"scope" desc:"claim that holds the scopes, as a list or with spaces between them"`
+	OIDCPrefix  string        `envconfig:"OIDC_SCOPE_PREFIX" default:"reweave:" desc:"what a scope for Reweave begins with there, such as reweave:submit; others are passed over"`
+	OIDCLeeway  time.Duration `envconfig:"OIDC_LEEWAY" default:"30s" desc:"how long behind its end a token still counts, for clocks that differ"`
+	TLSCert     string        `envconfig:"TLS_CERT" desc:"PEM file with the certificate, to serve HTTPS; read again when it changes"`
+	TLSKey      string        `envconfig:"TLS_KEY" desc:"PEM file with the certificate's key"`
+	Rate        float64       `envconfig:"RATE" default:"100" desc:"requests per second that one client, a token or an address, may make; 0 for any number"`
+	Burst       int           `envconfig:"BURST" default:"200" desc:"requests that one client may make at once"`
+	Streams     int           `envconfig:"STREAMS" default:"100" desc:"streams of events that one client may have open at once; 0 for any number"`
 
 	TenantJobs  int   `envconfig:"TENANT_JOBS" default:"0" desc:"how many open jobs a tenant may have, where the file of tokens says nothing else; 0 for any number"`
 	TenantBytes int64 `envconfig:"TENANT_BYTES" default:"0" desc:"how many bytes of uploads and deliverables a tenant may have stored, likewise"`
@@ -80,8 +82,8 @@ func (c Config) Validate() error {
 			return fmt.Errorf("REWEAVE_API_OIDC_ISSUER: %w", err)
 		}
 	}
-	if c.Rate < 0 || c.Burst < 0 {
-		return errors.New("REWEAVE_API_RATE and REWEAVE_API_BURST: must not be negative")
+	if c.Rate < 0 || c.Burst < 0 || c.Streams < 0 {
+		return errors.New("REWEAVE_API_RATE, _BURST and _STREAMS: must not be negative")
 	}
 	return nil
 }
@@ -104,6 +106,7 @@ func (c Config) withDefaults() Config {
 	}
 	def(&c.UploadTTL, 24*time.Hour)
 	def(&c.OutputTTL, time.Hour)
+	def(&c.BodyTimeout, 10*time.Second)
 	def(&c.Heartbeat, 15*time.Second)
 	def(&c.DrainTime, 30*time.Second)
 	def(&c.CacheSweep, 10*time.Minute)
@@ -174,6 +177,7 @@ func serve(ctx context.Context, ln net.Listener, h http.Handler, cfg Config, env
 		Handler:           h,
 		ReadHeaderTimeout: 10 * time.Second,
 		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    64 << 10,
 		BaseContext:       func(net.Listener) context.Context { return ctx },
 		ErrorLog:          zap.NewStdLog(env.Log),
 	}

@@ -58,5 +58,5 @@ func (s *Server) cancel(ctx context.Context, in *jobRef) (*jobOutput, error) {
 		return nil, fmt.Errorf("stop the work of job %s: %w", in.ID, err)
 	}
 	s.announce(ctx, j, job.EventCancelled)
-	return &jobOutput{Body: j}, nil
+	return &jobOutput{Body: j.Shown()}, nil
 }

@@ -35,7 +35,8 @@ func (s *Server) routeEvents() {
 		OperationID: "follow-job", Method: http.MethodGet, Path: eventsPath, Tags: []string{"jobs"},
 		Summary: "Follow a job",
 		Description: "Streams the job's state now and after every change, and its progress. Ends after the final state, " +
-			"or when the server drains: connect again with Last-Event-ID. Answers 204 when the client has seen the final state.",
+			"when the token does not count any more, or when the server drains: connect again with Last-Event-ID. " +
+			"Answers 204 when the client has seen the final state.",
 		Errors: []int{http.StatusNotFound},
 		Responses: map[string]*huma.Response{
 			"200": {Description: "Events", Content: map[string]*huma.MediaType{"text/event-stream": stream}},
@@ -61,10 +62,17 @@ func (s *Server) follow(ctx context.Context, in *eventsInput) (*huma.StreamRespo
 			hctx.SetStatus(http.StatusNoContent)
 			return
 		}
+		r, w := humago.Unwrap(hctx)
+		who, known := r.Context().Value(caller{}).(auth.Principal)
+		out, ok := s.streams.enter(clientOf(r, who, known))
+		if !ok {
+			slowDown(w, streamAfter)
+			return
+		}
+		defer out()
 		s.metrics.clients.Inc()
 		defer s.metrics.clients.Dec()
-		_, w := humago.Unwrap(hctx)
-		st := &stream{w: w, rc: http.NewResponseController(w), last: in.Last, every: s.cfg.Heartbeat}
+		st := &stream{w: w, rc: http.NewResponseController(w), last: in.Last, every: s.cfg.Heartbeat, may: func() bool { return s.maySee(r, j) }}
 		st.open()
 		// An error means that the client has gone, and nobody is left to tell.
 		_ = st.run(hctx.Context(), s.drain, j, f)
@@ -77,6 +85,8 @@ type stream struct {
 	rc    *http.ResponseController
 	last  uint64 // revision of the last state sent
 	every time.Duration
+	// may reports whether the client may still see what is sent.
+	may func() bool
 	// newest holds the newest progress of each task that was not sent yet.
 	newest map[string]job.Progress
 }
@@ -110,6 +120,9 @@ func (st *stream) run(ctx context.Context, drain <-chan struct{}, now job.Job, f
 		case <-tick.C:
 			err = st.progress()
 		case <-beat.C:
+			if !st.may() { // it is told so when it comes again
+				return nil
+			}
 			err = st.send(": alive\n\n")
 		}
 	}
@@ -121,7 +134,7 @@ func (st *stream) state(j job.Job) (final bool, err error) {
 	if j.Revision <= st.last {
 		return false, st.send("") // only the header, at once
 	}
-	data, err := json.Marshal(j)
+	data, err := json.Marshal(j.Shown())
 	if err != nil {
 		return false, fmt.Errorf("write state of job %s: %w", j.ID, err)
 	}

@@ -102,7 +102,11 @@ func (s *Server) list(ctx context.Context, in *listInput) (*listOutput, error) {
 	}
 	who := callerOf(ctx)
 	all = slices.DeleteFunc(all, func(j job.Job) bool { return !who.Sees(j.Tenant) })
-	return &listOutput{Body: pageOf(all, *in)}, nil
+	page := pageOf(all, *in)
+	for i, j := range page.Jobs {
+		page.Jobs[i] = j.Shown()
+	}
+	return &listOutput{Body: page}, nil
 }
 
 // pageOf picks a page of the jobs. Ids are ULIDs, so they sort by time; the cursor is
@@ -133,7 +137,7 @@ func (s *Server) get(ctx context.Context, in *jobRef) (*jobOutput, error) {
 		}
 		j.Chunks.Encoded = max(0, min(done, j.Chunks.Total)-j.Chunks.Reused)
 	}
-	return &jobOutput{Body: j}, nil
+	return &jobOutput{Body: j.Shown()}, nil
 }
 
 // job reads a job that the caller may see; what is no id at all never reaches the bus.

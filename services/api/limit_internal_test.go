@@ -2,9 +2,35 @@ package api
 
 import (
 	"fmt"
+	"net/http"
 	"testing"
 	"time"
+
+	"github.com/reweave/reweave/pkg/auth"
 )
+
+func TestWhoIsOneClient(t *testing.T) {
+	of := func(addr string, who auth.Principal, known bool) string {
+		return clientOf(&http.Request{RemoteAddr: addr}, who, known)
+	}
+	none := auth.Principal{}
+	for _, same := range [][2]string{
+		{"[2001:db8:1:2::1]:80", "[2001:db8:1:2:ffff::9]:81"}, {"[fe80::1%eth0]:1", "[fe80::2%eth1]:2"}, {"192.0.2.1:80", "192.0.2.1:81"}, {"[::ffff:192.0.2.1]:1", "[::ffff:192.0.2.1]:2"},
+	} {
+		if a, b := of(same[0], none, false), of(same[1], none, false); a != b {
+			t.Errorf("%v are %s and %s", same, a, b)
+		}
+	}
+	for _, differ := range [][2]string{{"[2001:db8:1:2::1]:80", "[2001:db8:1:3::1]:80"}, {"192.0.2.1:80", "192.0.2.2:80"}, {"[::ffff:192.0.2.1]:1", "[::ffff:192.0.2.2]:1"}} {
+		if a, b := of(differ[0], none, false), of(differ[1], none, false); a == b {
+			t.Errorf("%v are both %s", differ, a)
+		}
+	}
+	ann, bob := auth.Principal{Tenant: "films", Name: "ann"}, auth.Principal{Tenant: "films", Name: "bob"}
+	if of("192.0.2.1:80", ann, true) != of("192.0.2.2:80", ann, true) || of("192.0.2.1:80", ann, true) == of("192.0.2.1:80", bob, true) {
+		t.Error("those with a token are not told apart by it")
+	}
+}
 
 func TestLimiter(t *testing.T) {
 	now := time.Unix(1000, 0)

@@ -51,6 +51,12 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 	}()
 	rec.Header().Set("X-Content-Type-Options", "nosniff")
+	if r.ContentLength != 0 {
+		// Also a body that nobody wants must come in time: package http reads it before it
+		// answers. It takes the deadline away at the body's end. An error means that the
+		// connection has none, which those of a server have.
+		_ = http.NewResponseController(w).SetReadDeadline(began.Add(s.cfg.BodyTimeout))
+	}
 	who, known := s.identify(r)
 	if known {
 		r = r.WithContext(context.WithValue(r.Context(), caller{}, who))

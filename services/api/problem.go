@@ -4,7 +4,10 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"math"
 	"net/http"
+	"strconv"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"go.uber.org/zap"
@@ -18,6 +21,8 @@ import (
 type answer struct {
 	fault.Problem
 	Errors []*huma.ErrorDetail `json:"errors,omitempty" doc:"every single thing that is wrong, with its place in the request"`
+	// after is when the same request may be worth another try, 0 where time changes nothing.
+	after time.Duration
 }
 
 // Error returns the problem in one line.
@@ -30,6 +35,14 @@ func (a *answer) Error() string {
 
 // GetStatus returns the HTTP status to answer with.
 func (a *answer) GetStatus() int { return a.Status }
+
+// GetHeaders returns the headers to answer with.
+func (a *answer) GetHeaders() http.Header {
+	if a.after <= 0 {
+		return nil
+	}
+	return http.Header{"Retry-After": {strconv.Itoa(int(math.Ceil(a.after.Seconds())))}}
+}
 
 // ContentType returns the media type of RFC 9457, section 3.
 func (a *answer) ContentType(string) string { return problemType }
@@ -89,6 +102,15 @@ func statusError(status int, slug, title, hint string) error {
 	p := fault.ProblemOf(e)
 	p.Status = status
 	return &answer{Problem: p}
+}
+
+// again is a statusError that passes with time.
+func again(after time.Duration, status int, slug, title, hint string) error {
+	err := statusError(status, slug, title, hint)
+	if a, ok := errors.AsType[*answer](err); ok {
+		a.after = after
+	}
+	return err
 }
 
 func noJob(id string) error {

@@ -28,6 +28,10 @@ const (
 	countEvery, countAge = 2 * time.Second, time.Hour
 	// claimAge is how long a job may keep a place without being there.
 	claimAge = time.Minute
+	// placeAfter is when a tenant that has no place for a job may ask again. Nobody knows
+	// when one of its jobs will end: they take minutes, or hours. So it is no estimate, but
+	// the longest that a place stands empty beside a client that asks that often.
+	placeAfter = 30 * time.Second
 )
 
 // limitsOf returns what a tenant may have at once. Where nobody is asked who they are
@@ -54,7 +58,7 @@ func (s *Server) admit(ctx context.Context, tenant, id string, l quota.Limits) e
 			return errNoRoom(tenant, l)
 		}
 		if !a.Open(id, time.Now().UTC(), l) {
-			return statusError(http.StatusTooManyRequests, "too-many-open-jobs",
+			return again(placeAfter, http.StatusTooManyRequests, "too-many-open-jobs",
 				fmt.Sprintf("tenant %s has %d open jobs, as many as it may", tenant, len(a.Jobs)), "wait until one has ended, or cancel one")
 		}
 		return nil

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -57,6 +58,7 @@ type Server struct {
 	origins *http.CrossOriginProtection
 	tokens  *tokens
 	limits  *limiter
+	streams *streams
 	api     huma.API
 }
 
@@ -75,7 +77,7 @@ func New(ctx context.Context, cfg Config, d Deps) (*Server, error) {
 	if s.tokens, err = openTokens(s.cfg, d.Log); err != nil {
 		return nil, err
 	}
-	s.limits = newLimiter(s.cfg.Rate, s.cfg.Burst)
+	s.limits, s.streams = newLimiter(s.cfg.Rate, s.cfg.Burst), newStreams(s.cfg.Streams)
 	s.cfg.PublicURL = strings.TrimSuffix(s.cfg.PublicURL, "/")
 	s.hub = newHub(ctx, d.Bus, d.Log)
 	s.api = humago.New(s.mux, s.describe())
@@ -138,6 +140,9 @@ func register[I, O any](s *Server, scope auth.Scope, op huma.Operation, handle f
 	op.Middlewares = append(op.Middlewares, s.needs(scope))
 	op.Security = []map[string][]string{{bearer: {string(scope)}}}
 	op.Errors = append(op.Errors, http.StatusUnauthorized, http.StatusForbidden, http.StatusTooManyRequests, http.StatusInternalServerError, http.StatusServiceUnavailable)
+	if op.Responses == nil {
+		op.Responses = map[string]*huma.Response{}
+	}
 	huma.Register(s.api, op, func(ctx context.Context, in *I) (*O, error) {
 		out, err := handle(ctx, in)
 		if err != nil {
@@ -145,6 +150,9 @@ func register[I, O any](s *Server, scope auth.Scope, op huma.Operation, handle f
 		}
 		return out, nil
 	})
+	op.Responses[strconv.Itoa(http.StatusTooManyRequests)].Headers = map[string]*huma.Param{"Retry-After": {
+		Description: "seconds after which to ask again", Schema: &huma.Schema{Type: huma.TypeInteger},
+	}}
 }
 
 // url returns the URL of a path of this API, as a client may use it.

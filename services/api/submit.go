@@ -81,7 +81,7 @@ func (s *Server) create(ctx context.Context, tenant string, spec job.Spec, retry
 		}
 	}
 	faultpoint.Hit("api.after-enqueue")
-	out := &submitOutput{Status: http.StatusOK, Location: s.url("/v1/jobs/" + j.ID), Body: j}
+	out := &submitOutput{Status: http.StatusOK, Location: s.url("/v1/jobs/" + j.ID), Body: j.Shown()}
 	if created {
 		out.Status = http.StatusAccepted
 		s.announce(ctx, j, job.EventQueued)
@@ -157,7 +157,7 @@ func (s *Server) check(ctx context.Context, spec job.Spec) (job.Spec, error) {
 		}
 		spec.Edits[i].Name = found.Name
 	}
-	return spec.WithDefaults(), nil
+	return spec.WithDefaults().WithShownNames(), nil
 }
 
 // available returns the encoders that workers have, with the presets of all builds.

@@ -44,10 +44,19 @@ func newEvent(j job.Job, eventType, id string) ([]byte, error) {
 	if !j.Updated.IsZero() {
 		e.SetTime(j.Updated)
 	}
-	if err := e.SetData(event.ApplicationJSON, j); err != nil {
+	if err := e.SetData(event.ApplicationJSON, told(j)); err != nil {
 		return nil, err
 	}
 	return json.Marshal(e)
+}
+
+// told returns a job as an event tells it. The address of a webhook stays whole: it is the
+// event that says where it is to be sent.
+func told(j job.Job) job.Job {
+	hook := j.Spec.Webhook
+	j = j.Shown()
+	j.Spec.Webhook = hook
+	return j
 }
 
 // Events calls fn with every event of a job (of all jobs when jobID is "") after

@@ -53,16 +53,16 @@ func looksLikeURL(arg string) bool {
 func urlInput(arg string, kind job.SourceKind) (input, error) {
 	switch kind {
 	case job.S3, job.HTTPS, job.Upload:
-		return input{name: arg, url: arg}, nil
+		return input{name: job.ShownSource(arg), url: arg}, nil
 	case job.PlainHTTP:
-		return input{}, fault.Userf("bad-input", arg, "plain http is not read", "use https://, or download it first")
+		return input{}, fault.Userf("bad-input", job.ShownSource(arg), "plain http is not read", "use https://, or download it first")
 	}
 	return fileInput(arg)
 }
 
 func fileInput(arg string) (input, error) {
 	bad := func(title, hint string) (input, error) {
-		return input{}, fault.Userf("bad-input", arg, title, hint)
+		return input{}, fault.Userf("bad-input", job.ShownSource(arg), title, hint)
 	}
 	if arg == "" {
 		return bad("INPUT is empty", "name a file, a URL, or - for stdin")

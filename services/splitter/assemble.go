@@ -135,44 +135,20 @@ type filled struct {
 
 // fill hands on the frames of an edit.
 func (w *work) fill(ctx context.Context, e job.Edit, fix *reel, replaced []int64, shift int64, main *reel) (f filled, err error) {
-	from, to := 0, -1
-	if first, n := e.Count(); e.Aligned || e.Part != nil {
-		from, to = first, first+n
-	}
-	if err := fix.skip(ctx, from); err != nil {
-		return f, err
-	}
-	same := e.To - e.From
 	begin, err := w.timeOf(ctx, replaced, main)
 	if err != nil {
 		return f, err
 	}
-	n := 0
-	for {
-		s, _, err := fix.take(ctx, to)
-		if errors.Is(err, io.EOF) {
-			break
-		} else if err != nil {
-			return f, err
+	f.n, f.at, err = w.feed(ctx, e, fix, func(k int) int64 {
+		if !e.Ripple && k < len(replaced) {
+			return replaced[k] + shift
 		}
-		if n == 0 {
-			f.at = s.PTS[0]
-		}
-		times := make([]int64, len(s.PTS))
-		for k := range times {
-			if times[k] = w.at(begin, n+k); !e.Ripple && n+k < len(replaced) {
-				times[k] = replaced[n+k]
-			}
-			times[k] += shift
-		}
-		n += len(times)
-		if n > same && !e.Ripple {
-			break
-		}
-		if err := w.queue.add(ctx, fix, s, times); err != nil {
-			return f, err
-		}
+		return w.at(begin, k) + shift
+	})
+	if err != nil {
+		return f, err
 	}
+	n, same := f.n, e.To-e.From
 	switch {
 	case n != same && !e.Ripple:
 		return f, wrongLength(fix.name, n, same)
@@ -184,7 +160,7 @@ func (w *work) fill(ctx context.Context, e job.Edit, fix *reel, replaced []int64
 	if err := w.queue.drain(ctx); err != nil { // its spool ends with this function
 		return f, err
 	}
-	f.n, f.shift = n, shift
+	f.shift = shift
 	w.plan.Edits = append(w.plan.Edits, n)
 	if n == same {
 		return f, nil
@@ -197,6 +173,40 @@ func (w *work) fill(ctx context.Context, e job.Edit, fix *reel, replaced []int64
 	}
 	f.shift += w.at(begin, n) - end
 	return f, nil
+}
+
+// feed hands on the frames that an edit takes of its source, of which time says when each is
+// shown, and returns how many there are and when the first is shown in the source. It ends
+// early where there are too many.
+func (w *work) feed(ctx context.Context, e job.Edit, fix *reel, time func(k int) int64) (n int, at int64, err error) {
+	from, to := 0, -1
+	if first, n := e.Count(); e.Aligned || e.Part != nil {
+		from, to = first, first+n
+	}
+	if err := fix.skip(ctx, from); err != nil {
+		return 0, 0, err
+	}
+	for {
+		s, _, err := fix.take(ctx, to)
+		if errors.Is(err, io.EOF) {
+			return n, at, nil
+		} else if err != nil {
+			return n, at, err
+		}
+		if n == 0 {
+			at = s.PTS[0]
+		}
+		times := make([]int64, len(s.PTS))
+		for k := range times {
+			times[k] = time(n + k)
+		}
+		if n += len(times); n > e.To-e.From && !e.Ripple {
+			return n, at, nil
+		}
+		if err := w.queue.add(ctx, fix, s, times); err != nil {
+			return n, at, err
+		}
+	}
 }
 
 // checkPart refuses a source of an edit that has another length than it had.

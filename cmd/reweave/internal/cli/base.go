@@ -88,10 +88,10 @@ func (p *patching) read(ctx context.Context, cl *client.Client) ([]byte, error) 
 	switch e, _ := errors.AsType[*fault.Error](err); {
 	case e == nil:
 	case e.Type == "no-such-deliverable":
-		return nil, fault.Userf(e.Type, p.name, "it was not made here, or was changed since: its digest is "+sum[:16]+"…",
+		return nil, fault.Userf("no-such-deliverable", p.name, "it was not made here, or was changed since: its digest is "+sum[:16]+"…",
 			"encode its source here first; a film that was made elsewhere is patched with --foreign")
 	case e.Type == "output-damaged":
-		return nil, &fault.Error{Class: fault.Permanent, Type: e.Type, Where: p.name, Title: "its stored manifest was damaged", Hint: "encode its source again: its chunks are reused"}
+		return nil, &fault.Error{Class: fault.Permanent, Type: "output-damaged", Where: p.name, Title: "its stored manifest was damaged", Hint: "encode its source again: its chunks are reused"}
 	}
 	return raw, err
 }

@@ -17,7 +17,7 @@ const lostFrame = "the new packets have parameter sets of their own (a second SP
 	"but OpenH264 2.3 did not show the last frame before the change. Look at the seams in the players that matter"
 
 func h264Attempts(b *base, o Options) ([]attempt, error) {
-	rec, sps, err := h264Sets(b.movie)
+	rec, sps, err := h264Sets(b.track)
 	if err != nil {
 		return nil, err
 	}
@@ -49,7 +49,7 @@ func h264Attempts(b *base, o Options) ([]attempt, error) {
 }
 
 // h264Sets reads the parameter sets of a film's header.
-func h264Sets(m *movie) (avc.DecConfRec, *avc.SPS, error) {
+func h264Sets(m *track) (avc.DecConfRec, *avc.SPS, error) {
 	rec, err := avc.DecodeAVCDecConfRec(m.config("avcC"))
 	if err == nil && len(rec.SPSnalus) == 0 {
 		err = fmt.Errorf("there is no SPS in its header")
@@ -109,13 +109,16 @@ func h264Fit(b *base, made *movie, a attempt) (joint, error) {
 	if bytes.Equal(b.config("avcC"), made.config("avcC")) {
 		return joint{}, nil
 	}
-	old, oldSPS, err := h264Sets(b.movie)
+	old, oldSPS, err := h264Sets(b.track)
 	if err != nil {
 		return joint{}, err
 	}
-	rec, sps, err := h264Sets(made)
+	rec, sps, err := h264Sets(&made.track)
 	if err != nil {
 		return joint{}, err
+	}
+	if slices.EqualFunc(old.SPSnalus, rec.SPSnalus, bytes.Equal) && slices.EqualFunc(old.PPSnalus, rec.PPSnalus, bytes.Equal) {
+		return joint{}, nil // the record ends otherwise: some writers leave out what repeats the SPS
 	}
 	if a.way != "second" {
 		what := told(oldSPS, sps)
@@ -132,7 +135,7 @@ func h264Fit(b *base, made *movie, a attempt) (joint, error) {
 	if err := old.Encode(&both); err != nil {
 		return joint{}, fmt.Errorf("write avcC: %w", err)
 	}
-	return joint{warning: lostFrame, stsd: func() (*box, error) { return b.describe(b.entry, "avcC", both.Bytes()) }}, nil
+	return joint{warning: lostFrame, described: &description{b.entry, "avcC", both.Bytes()}}, nil
 }
 
 // unsafe names what a decoder can't change between two sequences of one film, or what the

@@ -15,24 +15,25 @@ type slot struct {
 // there is one.
 type content struct {
 	head []byte
-	from *movie
+	from *track
 	i    int
+	skip int64 // how many of the sample's bytes are left out
 }
 
-func (c content) size() int64 {
+func (c content) Size() int64 {
 	n := int64(len(c.head))
 	if c.from != nil {
-		n += int64(c.from.samples[c.i].size)
+		n += int64(c.from.samples[c.i].size) - c.skip
 	}
 	return n
 }
 
-func (c content) write(w io.Writer) error {
+func (c content) WriteAll(w io.Writer) error {
 	if _, err := w.Write(c.head); err != nil || c.from == nil {
 		return err
 	}
 	s := c.from.samples[c.i]
-	return c.from.copyBytes(w, s.off, s.off+int64(s.size))
+	return c.from.copyBytes(w, s.off+c.skip, s.off+int64(s.size))
 }
 
 // swap replaces bytes of the film's file.

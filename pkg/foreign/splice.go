@@ -74,7 +74,7 @@ func (f *Film) Close() { f.b.close() }
 // Packets is the film as its packets tell of it.
 func (f *Film) Packets() *patch.Film { return f.b.film }
 
-// Container is the extension that names its container: mp4 or mov.
+// Container is the extension that names its container: mp4, mov, mkv or webm.
 func (f *Film) Container() string { return f.b.container() }
 
 // Covers returns an error when a proof found changes outside of what was announced.
@@ -203,14 +203,15 @@ func (r *run) fill(g Region, made *movie) error {
 	if err != nil {
 		return err
 	}
-	if j.stsd != nil && r.layout.stsd == r.stsd {
-		if r.layout.stsd, err = j.stsd(); err != nil {
-			return err
-		}
+	if j.described != nil && r.layout.changed == nil {
+		r.layout.changed = j.described
 		r.splice.Warnings = append(r.splice.Warnings, j.warning)
 	}
+	if err := r.additions(g); err != nil {
+		return err
+	}
 	for k, rank := range ranks(made) {
-		s := slot{old: -1, data: content{from: made, i: k}, sync: made.samples[k].sync, pts: r.samples[r.order[g.Frames().From+rank]].pts}
+		s := slot{old: -1, data: content{from: &made.track, i: k, skip: r.headless()}, sync: made.samples[k].sync, pts: r.samples[r.order[g.Frames().From+rank]].pts}
 		if s.sync {
 			s.data.head = j.before
 		}

@@ -6,16 +6,8 @@ import (
 	"fmt"
 )
 
-// sample is a coded packet as the sample tables have it (ISO/IEC 14496-12, 8.6 and 8.7).
-type sample struct {
-	off  int64
-	size uint32
-	dts  int64
-	pts  int64 // before the edit list
-	sync bool
-}
-
-// table is a track's samples in decode order.
+// table is a track's samples in decode order, as the sample tables have them (ISO/IEC
+// 14496-12, 8.6 and 8.7).
 type table struct {
 	stbl    *box
 	samples []sample

@@ -43,6 +43,9 @@ func (o *foreignFlags) absent(c *cobra.Command) error {
 	return nil
 }
 
+// foreignContainers are those of deliverables that were made elsewhere.
+var foreignContainers = []string{"mp4", "mov", "mkv", "webm"}
+
 // grafting is one run of patch --foreign.
 type grafting struct {
 	*app
@@ -76,7 +79,7 @@ func (a *app) graft(ctx context.Context, c *cobra.Command, name string, o *patch
 		return err
 	}
 	defer film.Close()
-	if film.Container() != g.target.Container {
+	if film.Container() != g.target.Container && (film.Container() != "webm" || g.target.Container != "mkv") {
 		return fault.Userf("other-container", g.target.Path, fmt.Sprintf("BASE is %s, not %s", film.Container(), g.target.Container), "end OUT in ."+film.Container())
 	}
 	splice, err := g.write(ctx, film)
@@ -134,7 +137,7 @@ func (g *grafting) check(c *cobra.Command) (base input, err error) {
 		if in.path == "" {
 			return base, fault.Userf("bad-input", in.name, "with --foreign a fix must be a file here", "fetch it first")
 		}
-		if g.target, err = deliverable.Check(g.output, g.force, in.info); err != nil {
+		if g.target, err = deliverable.CheckIn(g.output, foreignContainers, g.force, in.info); err != nil {
 			return base, err
 		}
 	}

@@ -63,23 +63,23 @@ func encodeFailed(cmd *ffmpeg.Command, err error) error {
 }
 
 // encode encodes pieces, one behind the other, into a file of the film's own container.
-func (b *base) encode(ctx context.Context, tool *ffmpeg.Tool, a attempt, pieces []piece, out string) (*movie, error) {
+func (r *run) encode(ctx context.Context, pieces []piece, out string) (*movie, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	r, w, err := os.Pipe()
+	from, w, err := os.Pipe()
 	if err != nil {
 		return nil, err
 	}
-	cmd := tool.Command(ctx, b.encoder(tool, a, append(b.recipe().Input(), "-i", "pipe:0"), out)...)
+	cmd := r.tool.Command(ctx, r.encoder(r.tool, r.attempt, append(r.recipe().Input(), "-i", "pipe:0"), out)...)
 	cmd.Writes(filepath.Dir(out))
-	cmd.GiveStdin(r)
+	cmd.GiveStdin(from)
 	if err := cmd.Start(); err != nil {
 		_ = w.Close()
 		return nil, err
 	}
 	var g errgroup.Group
 	g.Go(func() error {
-		err := errors.Join(b.fill(ctx, tool, pieces, w), w.Close())
+		err := errors.Join(r.feed(ctx, pieces, w), w.Close())
 		if err != nil {
 			cancel(err)
 		}
@@ -90,6 +90,7 @@ func (b *base) encode(ctx context.Context, tool *ffmpeg.Tool, a attempt, pieces 
 		cancel(failed) // a decoder may wait for it
 	}
 	ferr := g.Wait()
+	r.splice.CPUSeconds += cmd.CPUSeconds()
 	if failed != nil {
 		return nil, encodeFailed(cmd, failed)
 	} else if ferr != nil {
@@ -98,12 +99,18 @@ func (b *base) encode(ctx context.Context, tool *ffmpeg.Tool, a attempt, pieces 
 	return openMovie(out, "the new frames", 0)
 }
 
-// fill writes the frames of pieces as raw video.
-func (b *base) fill(ctx context.Context, tool *ffmpeg.Tool, pieces []piece, w *os.File) error {
+// feed writes the frames of pieces as raw video, and tells of each.
+func (r *run) feed(ctx context.Context, pieces []piece, w *os.File) error {
 	for _, p := range pieces {
-		if err := decode(ctx, tool, p.film, p.frames, b.recipe().Picture.PixFmt, w); err != nil {
+		tell := func(frames int) {
+			if r.o.Progress != nil {
+				r.o.Progress(r.done+frames, r.total)
+			}
+		}
+		if err := decode(ctx, r.tool, p.film, p.frames, r.recipe().Picture.PixFmt, w, tell); err != nil {
 			return err
 		}
+		r.done += p.frames.Len()
 	}
 	return nil
 }

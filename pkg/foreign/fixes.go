@@ -3,6 +3,7 @@ package foreign
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/reweave/reweave/pkg/fault"
@@ -72,4 +73,20 @@ func unlike(film, fix *patch.Film) string {
 		}
 	}
 	return ""
+}
+
+// groups counts the film's groups of pictures, and those in which the regions lie.
+func (b *base) groups(regions []Grown) (all, touched int) {
+	begin := 0
+	for i := 1; i <= b.film.Frames(); i++ {
+		if i < b.film.Frames() && !b.film.Packets[i].Parts {
+			continue
+		}
+		all++
+		if slices.ContainsFunc(regions, func(g Grown) bool { return g.Frames.From < i && begin < g.Frames.To }) {
+			touched++
+		}
+		begin = i
+	}
+	return all, touched
 }

@@ -29,6 +29,8 @@ type Options struct {
 	Parameters string
 	// CRF and Preset are for encoders whose settings the film doesn't tell; "" for our own.
 	CRF, Preset string
+	// Progress is told how many of the new frames went into the encoder; it may be nil.
+	Progress func(done, total int)
 }
 
 // Splice tells what was done.
@@ -42,6 +44,12 @@ type Splice struct {
 	Regions []Grown  `json:"regions"`
 	// Warnings are what a person must know.
 	Warnings []string `json:"warnings,omitempty"`
+	// Groups are the film's groups of pictures, NewGroups those of them that have new
+	// pictures.
+	Groups    int `json:"groups"`
+	NewGroups int `json:"new_groups"`
+	// CPUSeconds is what the encoder took.
+	CPUSeconds float64 `json:"-"`
 }
 
 // Grown is a region as it is told: all frames count in order of display.
@@ -106,6 +114,8 @@ type run struct {
 	layout  *layout
 	splice  Splice
 	attempt attempt
+	// done are the new frames that the encoder was given, of total.
+	done, total int
 }
 
 func (r *run) temp(name string) string { return filepath.Join(r.dir, name+".mp4") }
@@ -131,7 +141,7 @@ func (f *Film) Patch(ctx context.Context, fixes []Fix, o Options, dir string, w 
 	}
 	r.splice.Way, r.splice.Encoder = r.attempt.way, r.attempt.args
 	for i, region := range regions {
-		made, err := f.b.encode(ctx, r.tool, r.attempt, r.pieces(region), r.temp(fmt.Sprintf("region%d", i)))
+		made, err := r.encode(ctx, r.pieces(region), r.temp(fmt.Sprintf("region%d", i)))
 		if err != nil {
 			return r.splice, err
 		}
@@ -169,7 +179,9 @@ func (r *run) plan() ([]Region, error) {
 			told.Again -= a.Len()
 		}
 		r.splice.Regions = append(r.splice.Regions, told)
+		r.total += f.Len()
 	}
+	r.splice.Groups, r.splice.NewGroups = r.groups(r.splice.Regions)
 	return regions, nil
 }
 

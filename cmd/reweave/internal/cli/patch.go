@@ -152,7 +152,7 @@ func (p *patching) like(ctx context.Context, cl *client.Client) error {
 	if spec.Keep, err = p.keepByEDL(p.manifest, p.name, spec.Like.Rate); err != nil {
 		return err
 	}
-	listed, err := p.fixesOf(p.manifest, p.name, spec.Like.Rate, p.aligned)
+	listed, err := p.fixesOf(p.manifest.Frames, p.name, spec.Like.Rate, p.aligned)
 	if err != nil {
 		return err
 	}

@@ -61,10 +61,11 @@ func kept(t *testing.T, name string, args ...string) string {
 	if path := shelf.made[key]; path != "" {
 		return path
 	}
-	path := filepath.Join(shelf.dir, strconv.Itoa(len(shelf.made)), name)
-	if err := os.Mkdir(filepath.Dir(path), 0o700); err != nil {
+	dir, err := os.MkdirTemp(shelf.dir, "made-*")
+	if err != nil {
 		t.Fatal(err)
 	}
+	path := filepath.Join(dir, name)
 	mediatest.Run(t, append(append([]string{"-y"}, args...), path)...)
 	shelf.made[key] = path
 	return path

@@ -44,6 +44,10 @@ func hevcAttempts(b *base, o Options) ([]attempt, error) {
 	if sps.VUI == nil || !sps.VUI.ChromaLocInfoPresentFlag {
 		b.film.Source.Video.Picture.ChromaLoc = "" // what ffmpeg tells then is its default, which x265 would write down
 	}
+	var clock []string
+	if v := sps.VUI; v != nil && v.TimingInfoPresentFlag && v.NumUnitsInTick > 0 {
+		clock = unitOfTime(b, uint64(v.NumUnitsInTick), uint64(v.TimeScale))
+	}
 	first, err := b.packet(0)
 	if err != nil {
 		return nil, err
@@ -59,6 +63,9 @@ func hevcAttempts(b *base, o Options) ([]attempt, error) {
 	}
 	for _, preset := range presets {
 		ways = append(ways, attempt{[]string{"-c:v", "libx265", "-preset", preset, "-crf", or(o.CRF, "16"), "-x265-params", strings.Join(params, ":")}, "same"})
+	}
+	for i := range ways {
+		ways[i].args = append(ways[i].args, clock...)
 	}
 	if o.Parameters == "in-band" {
 		for _, w := range slices.Clone(ways) {

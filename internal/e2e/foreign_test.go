@@ -1,6 +1,7 @@
 package e2e_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"os"
 	"path/filepath"
@@ -84,13 +85,14 @@ func TestForeignPatchesThatCanNotBe(t *testing.T) {
 		says string
 	}{
 		"no range":          {"-o out.mp4", "there is nothing to put into BASE"},
-		"a source":          {"-o out.mp4 --range 0f-1f=BASE --source BASE", "--source: with --foreign it has a meaning only where --edl says what of it is new"},
+		"a source":          {"-o out.mp4 --range 0f-1f=BASE --source BASE", "--source: with --foreign it has a meaning only with --edl"},
 		"no output":         {"--range 0f-1f=BASE", "there is no OUT"},
 		"onto itself":       {"--range 0f-1f=BASE -o BASE -y", "OUTPUT is the same file as INPUT"},
 		"another container": {"--range 0f-1f=BASE -o out.mov", "BASE is mp4, not mov"},
 		"not the length":    {"--range 0f-1f=BASE -o out.mp4", "it has 50 frames, and is to replace 1"},
 		"beyond the end":    {"--range 49f-51f=BASE -o out.mp4", "the film has 50 frames"},
 		"other sound":       {"--range 0f-1f=BASE -o out.mp4 --audio loud", "there is no way \"loud\" to patch the sound"},
+		"no new sound":      {"--range 0f-1f=BASE -o out.mp4 --audio new", "there is no NEW, whose sound it would be"},
 		"lists, no render":  {"--edl a --edl b -o out.mp4", "there is no NEW"},
 		"unknown way":       {"--range 0f-1f=BASE -o out.mp4 --parameters any", "there is no such way"},
 		"a fix elsewhere":   {"--range 0f-1f=https://example.com/a.mov -o out.mp4", "a fix must be a file here"},
@@ -166,6 +168,59 @@ func TestAFilmMadeElsewhereIsPatchedByLists(t *testing.T) {
 		p := e2e.Command(t, dir, append(strings.Fields("patch --foreign "+base+" -o no.mkv --source "+render), strings.Fields(args)...)...)
 		if code := p.Run(); code != 2 || !strings.Contains(p.Stderr.String(), says) {
 			t.Errorf("%s: exit code %d, %s", says, code, &p.Stderr)
+		}
+	}
+}
+
+// TestTheSoundOfAFilmMadeElsewhereIsPatched takes the fix's sound into a range, and then
+// the sound of another file as a whole.
+func TestTheSoundOfAFilmMadeElsewhereIsPatched(t *testing.T) {
+	film := func(name, tone string) string {
+		return testenv.Media(t, name, "-f", "lavfi", "-i", "testsrc2=s=160x120:r=25:d=2", "-f", "lavfi", "-i", "sine=r=48000:d=2:f="+tone,
+			"-c:v", "prores_ks", "-profile:v", "0", "-c:a", "pcm_s16le")
+	}
+	base, fix := film("master.mov", "440"), film("fix.mov", "660")
+	dir := t.TempDir()
+	sound := func(path string) []byte {
+		b, err := os.ReadFile(testenv.Media(t, "sound.raw", "-i", path, "-map", "0:a", "-f", "s16le"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return b
+	}
+	was, other := sound(base), sound(fix)
+	for _, way := range []string{"keep", "new", "patch"} {
+		out := way + ".mov"
+		args := []string{"patch", "--foreign", base, "--range", "10f-20f=" + fix, "--aligned", "-o", out, "--audio", way, "--json"}
+		if way == "new" {
+			args = append(args, "--source", fix)
+		}
+		p := e2e.Command(t, dir, args...)
+		if code := p.Run(); code != 0 {
+			t.Fatalf("%s: exit code %d, %s", way, code, &p.Stderr)
+		}
+		var r struct {
+			Chunks job.Chunks `json:"chunks"`
+		}
+		if err := json.Unmarshal([]byte(p.Stdout.String()), &r); err != nil {
+			t.Fatal(err)
+		}
+		if r.Chunks != (job.Chunks{Total: 50, Encoded: 10, Reused: 40}) {
+			t.Errorf("%s: %+v", way, r.Chunks)
+		}
+		is := sound(filepath.Join(dir, out))
+		const frame, fade = 2 * 48000 / 25, 2 * 240
+		same := func(from, to int, want []byte) bool { return bytes.Equal(is[from:to], want[from:to]) }
+		good := len(is) == len(was) && map[string]bool{
+			"keep":  bytes.Equal(is, was),
+			"new":   bytes.Equal(is, other),
+			"patch": same(0, 10*frame, was) && same(10*frame+fade, 20*frame-fade, other) && same(20*frame+fade, len(was), was),
+		}[way]
+		if !good {
+			t.Errorf("%s: the sound is another one, of %d bytes instead of %d", way, len(is), len(was))
+		}
+		if report, err := os.ReadFile(filepath.Join(dir, out+".patch.json")); err != nil || !strings.Contains(string(report), map[string]string{"keep": "BASE's", "new": "that of NEW", "patch": "that of the fixes"}[way]) {
+			t.Errorf("%s: %v in %s", way, err, report)
 		}
 	}
 }

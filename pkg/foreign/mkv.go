@@ -127,7 +127,7 @@ func (l *layout) writeMKV(w io.Writer) error {
 		}
 		data := s.data
 		if s.old >= 0 {
-			data = content{from: l.track, i: s.old}
+			data = sampleOf(l.track, s.old, 0)
 		}
 		changes = append(changes, matroska.Change{Block: i, Time: s.pts, Key: s.sync, Data: data})
 	}

@@ -44,7 +44,15 @@ func openMovie(path, name string, n int) (*movie, error) {
 	return m, nil
 }
 
-func (m *movie) read(n int) (err error) {
+func (m *movie) read(n int) error {
+	if err := m.readMoov(); err != nil {
+		return err
+	}
+	return m.findTrack(n)
+}
+
+// readMoov reads the file's header.
+func (m *movie) readMoov() (err error) {
 	if m.size, err = m.file.Seek(0, io.SeekEnd); err != nil {
 		return err
 	}
@@ -73,7 +81,7 @@ func (m *movie) read(n int) (err error) {
 	if m.moov == nil {
 		return errors.New("there is no header (moov)")
 	}
-	return m.findTrack(n)
+	return nil
 }
 
 func (m *movie) traks() []*box {

@@ -1,10 +1,12 @@
 package foreign
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
 	"path/filepath"
+	"slices"
 
 	"github.com/reweave/reweave/pkg/fault"
 	"github.com/reweave/reweave/pkg/ffmpeg"
@@ -27,6 +29,10 @@ type Options struct {
 	// those of the film: "same" (nothing), "second" (H.264: they get an id of their own
 	// in the header), or "in-band" (HEVC: both are repeated in the packets).
 	Parameters string
+	// Sound is whose sound the film has: its own ("keep", or nothing); that of the file
+	// NewSound ("new"), whose first frame is shown with the film's; or its own with that
+	// of the fixes in their ranges ("patch").
+	Sound, NewSound string
 	// CRF and Preset are for encoders whose settings the film doesn't tell; "" for our own.
 	CRF, Preset string
 	// Progress is told how many of the new frames went into the encoder; it may be nil.
@@ -116,6 +122,7 @@ type run struct {
 	attempt attempt
 	// done are the new frames that the encoder was given, of total.
 	done, total int
+	closers     []func()
 }
 
 func (r *run) temp(name string) string { return filepath.Join(r.dir, name+".mp4") }
@@ -123,7 +130,13 @@ func (r *run) temp(name string) string { return filepath.Join(r.dir, name+".mp4"
 // Patch replaces frames and writes the film to w. dir is for temporary files; the caller
 // removes it.
 func (f *Film) Patch(ctx context.Context, fixes []Fix, o Options, dir string, w io.Writer) (Splice, error) {
+	fixes = slices.SortedStableFunc(slices.Values(fixes), func(a, b Fix) int { return cmp.Compare(a.Frames.From, b.Frames.From) })
 	r := &run{base: f.b, tool: f.tool, o: o, dir: dir, fixes: fixes, layout: newLayout(f.b)}
+	defer func() {
+		for _, c := range r.closers {
+			c()
+		}
+	}()
 	var known bool
 	if r.codec, known = codecs[f.b.film.Source.Video.Codec]; !known {
 		return r.splice, fault.Userf("unsupported-base", f.b.name, "its video is "+f.b.film.Source.Video.Codec+", into which nothing can be spliced",
@@ -145,10 +158,13 @@ func (f *Film) Patch(ctx context.Context, fixes []Fix, o Options, dir string, w 
 		if err != nil {
 			return r.splice, err
 		}
-		defer made.close()
+		r.closers = append(r.closers, made.close)
 		if err := r.fill(region, made); err != nil {
 			return r.splice, err
 		}
+	}
+	if err := r.newSound(ctx); err != nil {
+		return r.splice, err
 	}
 	return r.splice, r.layout.writeTo(w)
 }
@@ -223,7 +239,7 @@ func (r *run) fill(g Region, made *movie) error {
 		return err
 	}
 	for k, rank := range ranks(made) {
-		s := slot{old: -1, data: content{from: &made.track, i: k, skip: r.headless()}, sync: made.samples[k].sync, pts: r.samples[r.order[g.Frames().From+rank]].pts}
+		s := slot{old: -1, data: sampleOf(&made.track, k, r.headless()), sync: made.samples[k].sync, pts: r.samples[r.order[g.Frames().From+rank]].pts}
 		if s.sync {
 			s.data.head = j.before
 		}

@@ -28,6 +28,9 @@ type sample struct {
 	dts  int64 // only in MP4 and MOV
 	pts  int64 // before the edit list
 	sync bool
+	// count is how many samples of the tables it stands for: many, of the same size, in
+	// sound that isn't compressed.
+	count int32
 }
 
 func (m *track) close() { _ = m.file.Close() } // it was only read

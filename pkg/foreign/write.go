@@ -20,6 +20,8 @@ type layout struct {
 	stsd    *box
 	changed *description
 	swaps   []swap
+	// sound are the tracks of sound that are replaced.
+	sound map[*box]*soundTrack
 	// wide says that places are written with 64 bits.
 	wide bool
 }
@@ -42,10 +44,14 @@ func (l *layout) prepare() error {
 		}
 		data := s.data
 		if s.old >= 0 {
-			data = content{from: l.track, i: s.old}
+			data = sampleOf(l.track, s.old, 0)
 		}
-		l.swaps = append(l.swaps, swap{off: l.samples[i].off, old: int64(l.samples[i].size), data: data})
+		l.swaps = append(l.swaps, swap{off: l.samples[i].off, old: int64(l.samples[i].size), data: data, of: l.movie.trak})
 		total += data.Size()
+	}
+	for trak, s := range l.sound {
+		l.swaps = append(l.swaps, s.swaps(trak)...)
+		total += s.made.size
 	}
 	slices.SortFunc(l.swaps, func(a, b swap) int { return cmp.Compare(a.off, b.off) })
 	for i := 1; i < len(l.swaps); i++ {
@@ -64,7 +70,7 @@ func (l *layout) alone() error {
 		if trak == l.movie.trak || stbl == nil {
 			continue
 		}
-		t, err := readTable(stbl)
+		t, err := readSound(stbl)
 		if err != nil {
 			if len(t.chunks) == 0 {
 				continue // a track without media of its own
@@ -73,7 +79,7 @@ func (l *layout) alone() error {
 		}
 		for i, from := range t.chunks {
 			k, _ := slices.BinarySearchFunc(l.swaps, from, func(s swap, off int64) int { return cmp.Compare(s.off+s.old, off+1) })
-			if k < len(l.swaps) && l.swaps[k].off < t.ends[i] {
+			if k < len(l.swaps) && l.swaps[k].off < t.ends[i] && l.swaps[k].of != trak {
 				return fault.Userf("unsupported-base", l.name, "two tracks share media", "remux it, for example with ffmpeg -i IN -map 0 -c copy OUT.mp4")
 			}
 		}
@@ -90,6 +96,8 @@ func (l *layout) header(moved func(int64) int64) (*box, error) {
 func (l *layout) rebuild(b *box, mine bool, moved func(int64) int64) (*box, error) {
 	mine = mine || b == l.movie.trak
 	switch {
+	case l.sound[b] != nil:
+		return l.sound[b].header(b, l.wide, moved)
 	case b.kind == "stco" || b.kind == "co64":
 		return l.offsets(b, moved)
 	case mine && b.kind == "stbl":

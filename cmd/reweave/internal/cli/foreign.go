@@ -111,7 +111,7 @@ func (g *grafting) prove(ctx context.Context, tool *ffmpeg.Tool, base string) (e
 	}
 	r.Proved = problem == nil
 	chunks := g.chunks()
-	r.Sound = "it is BASE's, packet by packet."
+	r.Sound = g.heard()
 	r.Cost = &patch.Cost{Total: chunks.Total, Encoded: chunks.Encoded, Reused: chunks.Reused, EncodeSeconds: g.splice.CPUSeconds, WallSeconds: time.Since(g.begun).Seconds()}
 	if err := writeReport(graftReport{r, g.splice}, g.target.Path); err != nil {
 		return err
@@ -126,6 +126,19 @@ func (g *grafting) prove(ctx context.Context, tool *ffmpeg.Tool, base string) (e
 type graftReport struct {
 	*patch.Report
 	Splice foreign.Splice `json:"splice"`
+}
+
+// heard tells whose sound OUT has.
+func (g *grafting) heard() string {
+	switch {
+	case len(g.report.Tracks) == 0:
+		return "there is none."
+	case g.audio == newSound:
+		return "it is that of NEW, packet by packet."
+	case g.audio == patchSound:
+		return "in the ranges it is that of the fixes, with a fade of 5 ms at each end; each track was encoded anew."
+	}
+	return "it is BASE's, packet by packet."
 }
 
 // chunks counts BASE's groups of pictures, which take the place of chunks.
@@ -145,6 +158,9 @@ func (g *grafting) write(ctx context.Context, film *foreign.Film) error {
 	}
 	defer os.RemoveAll(dir)
 	o := g.foreign.Options
+	if o.Sound = g.audio; g.source != nil {
+		o.NewSound = g.source.path
+	}
 	o.Progress = func(done, total int) { g.show.Progress(job.Progress{State: job.Encoding, Frames: done, Total: total}) }
 	return g.target.Write(deliverable.Want{}, func(w io.Writer) error {
 		g.splice, err = film.Patch(ctx, all, o, dir, w)

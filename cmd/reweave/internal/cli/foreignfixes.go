@@ -67,19 +67,22 @@ func (g *grafting) checkFlags(c *cobra.Command) error {
 			return bad("--"+name, "it has no meaning with --foreign, which works on BASE alone and on this machine", "leave it out")
 		}
 	}
+	if !c.Flags().Changed("audio") {
+		g.audio = keepSound
+	}
 	switch wants := len(g.edl) > 0; {
-	case c.Flags().Changed("audio") && g.audio != keepSound && g.audio != newSound && g.audio != patchSound:
+	case g.audio != keepSound && g.audio != newSound && g.audio != patchSound:
 		return noSuchSound(g.audio)
-	case c.Flags().Changed("audio") && g.audio != keepSound:
-		return bad("--audio "+g.audio, "the sound of a deliverable that was made elsewhere stays as it is", "say --audio keep, or leave it out")
+	case g.audio == newSound && g.patchFlags.source == "":
+		return bad("--audio new", "there is no NEW, whose sound it would be", "name it: --source NEW")
 	case g.output == "":
 		return bad(c.Name(), "there is no OUT", "name it: -o OUT")
 	case len(g.ranges) == 0 && g.list == "" && !wants:
 		return bad(c.Name(), "there is nothing to put into BASE", "add --range A-B=FIX")
 	case wants && g.patchFlags.source == "":
 		return bad("--edl", "there is no NEW, from which what differs is taken", "name the new render: --source NEW")
-	case !wants && g.patchFlags.source != "":
-		return bad("--source", "with --foreign it has a meaning only where --edl says what of it is new", "leave it out, or name its frames: --range A-B=NEW --aligned")
+	case !wants && g.patchFlags.source != "" && g.audio != newSound:
+		return bad("--source", "with --foreign it has a meaning only with --edl, which says what of it is new, or --audio new", "leave it out, or name its frames: --range A-B=NEW --aligned")
 	}
 	return g.timelineFlags.check(g.ranges, g.aligned, false)
 }

@@ -1,7 +1,6 @@
 package foreign_test
 
 import (
-	"bytes"
 	"os"
 	"path/filepath"
 	"slices"
@@ -204,13 +203,4 @@ func proved(t *testing.T, base, out string, s foreign.Splice) *patch.Report {
 		t.Error("nothing was kept")
 	}
 	return r
-}
-
-func bytesOf(t *testing.T, path string) []byte {
-	t.Helper()
-	b, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return bytes.Clone(b)
 }

@@ -186,3 +186,40 @@ func sorted(tags map[string]string) string {
 	slices.Sort(out)
 	return strings.Join(out, ",")
 }
+
+// Where this ffmpeg has several decoders of a codec, all are asked; one that gives other
+// frames than another is told.
+func TestDecodersAreCompared(t *testing.T) {
+	base := deliverable(t, "a.webm", "yuv420p", strings.Fields("-c:a libopus -c:v libvpx-vp9 -b:v 0 -crf 30 -cpu-used 8 -deadline realtime -g 12 -keyint_min 12")...)
+	out, s, err := patched(t, base, foreign.Options{}, fixed(t, fixOf(t, 5, "yuv420p"), 30, 35))
+	if err != nil {
+		t.Fatal(err)
+	}
+	film, err := foreign.Open(t.Context(), tool(t), base, "a.webm")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer film.Close()
+	names, err := film.Compare(t.Context(), out, s)
+	if err != nil || !slices.Equal(names, []string{"vp9", "libvpx-vp9"}) {
+		t.Errorf("%v, %v", names, err)
+	}
+	short := kept(t, "short.webm", "-i", base, "-map", "0:v", "-c", "copy", "-t", "1.5")
+	if _, err := film.Compare(t.Context(), short, s); err == nil || !strings.Contains(err.Error(), "not the same") {
+		t.Errorf("%v", err)
+	}
+	if names, err := none(t).Compare(t.Context(), out, s); err != nil || len(names) != 0 {
+		t.Errorf("%v, %v", names, err)
+	}
+}
+
+// none opens a film of a codec with one decoder.
+func none(t *testing.T) *foreign.Film {
+	t.Helper()
+	film, err := foreign.Open(t.Context(), tool(t), deliverable(t, "a.mp4", "yuv420p", strings.Fields(x264)...), "a.mp4")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(film.Close)
+	return film
+}

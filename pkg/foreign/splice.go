@@ -54,6 +54,8 @@ type Splice struct {
 	// pictures.
 	Groups    int `json:"groups"`
 	NewGroups int `json:"new_groups"`
+	// Decoders are those that agree on every frame around the regions (see [Film.Compare]).
+	Decoders []string `json:"decoders,omitempty"`
 	// CPUSeconds is what the encoder took.
 	CPUSeconds float64 `json:"-"`
 }

@@ -127,3 +127,33 @@ func checksum(sum uint32) []byte {
 
 // summed reports whether a body begins with a checksum.
 func summed(body []byte) bool { return len(body) > 6 && body[0] == idCRC && body[1] == 0x84 }
+
+// window reads the heads of elements that lie near each other with one call.
+type window struct {
+	r    io.ReaderAt
+	size int64
+	at   int64
+	b    []byte
+}
+
+func (w *window) ReadAt(p []byte, off int64) (int, error) {
+	const ahead = 4096
+	if len(p) > ahead/4 {
+		return w.r.ReadAt(p, off)
+	}
+	if off < w.at || off+int64(len(p)) > w.at+int64(len(w.b)) {
+		if w.b == nil {
+			w.b = make([]byte, ahead)
+		}
+		w.b = w.b[:min(ahead, max(0, w.size-off))]
+		n, err := w.r.ReadAt(w.b, off)
+		w.at, w.b = off, w.b[:n]
+		if n < len(p) && err != nil {
+			return copy(p, w.b), err
+		}
+		if n < len(p) {
+			return copy(p, w.b), io.EOF
+		}
+	}
+	return copy(p, w.b[off-w.at:]), nil
+}

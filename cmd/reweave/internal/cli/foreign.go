@@ -88,6 +88,9 @@ func (a *app) graft(ctx context.Context, c *cobra.Command, name string, o *patch
 		return err
 	}
 	g.show.Note("proving that nothing else changed")
+	if g.splice.Decoders, err = film.Compare(ctx, g.target.Path, g.splice); err != nil {
+		return err
+	}
 	if err := g.prove(ctx, tool, base.path); err != nil {
 		return err
 	}
@@ -199,6 +202,12 @@ func (g *grafting) tell() error {
 	fmt.Fprintf(&b, "  encoded  %s (%s)\n", strings.Join(g.splice.Encoder, " "), g.splice.Way)
 	for _, x := range g.splice.Regions {
 		fmt.Fprintf(&b, "  grown    frames %d–%d are new; %d of them were decoded from BASE and lose a generation\n", x.Frames.From, x.Frames.To, x.Again)
+	}
+	switch n := len(g.splice.Decoders); {
+	case n > 1:
+		fmt.Fprintf(&b, "  decoders %s agree on every frame around the seams\n", strings.Join(g.splice.Decoders, " and "))
+	default:
+		fmt.Fprintf(&b, "  decoders one: this ffmpeg has no second decoder to ask\n")
 	}
 	return g.printf("%s%s%s", out.report(), b.String(), summary(r))
 }

@@ -112,6 +112,10 @@ soak: build ## mix all those faults at random for half an hour (SOAKFLAGS='-for 
 remote-test: ## have a worker in another network namespace encode through TLS (needs root and iproute2)
 	$(GO) test -count=1 -tags netns -run TestRemoteWorker ./internal/natsqtest
 
+.PHONY: test-big
+test-big: ## patch films of more than 4 GiB, which are mostly holes
+	$(GO) test -count=1 -tags big -run TestBeyondFourGiB ./pkg/foreign
+
 .PHONY: docs
 docs: build ## write docs/configuration.md anew from the configuration structs
 	bin/reweave config --markdown > docs/configuration.md

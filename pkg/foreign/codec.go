@@ -17,7 +17,7 @@ import (
 // codec is what is known of a video codec.
 type codec struct {
 	// entry says what a sample that the file calls a sync sample is.
-	entry func(m *movie, data []byte) Entry
+	entry func(t *track, data []byte) Entry
 	// attempts are the ways to encode, the best one first.
 	attempts func(b *base, o Options) ([]attempt, error)
 	// fit compares the parameters of new packets with the film's, and says how the two
@@ -27,8 +27,9 @@ type codec struct {
 
 // joint is how new packets are joined with old ones.
 type joint struct {
-	// stsd is the new sample description, nil for the old one.
-	stsd func() (*box, error)
+	// described is what the film's header says of its packets from now on, nil for what it
+	// does.
+	described *description
 	// before stands before the new packets at which decoding can begin, after before the
 	// old one with which the film goes on.
 	before, after []byte
@@ -49,11 +50,11 @@ var codecs = map[string]codec{
 	"mpeg2video": {entry: mpeg2Entry, attempts: mpeg2Attempts, fit: frameFit},
 }
 
-func always(*movie, []byte) Entry { return Change }
+func always(*track, []byte) Entry { return Change }
 
 // h264Entry takes IDR pictures for a change of packets (ITU-T H.264, 7.4.1.2.4). Others
 // at which decoding can begin refer to what was decoded before, by their frame numbers.
-func h264Entry(m *movie, data []byte) Entry {
+func h264Entry(m *track, data []byte) Entry {
 	for _, n := range nals(data) {
 		if avc.GetNaluType(n[0]) == avc.NALU_IDR {
 			return Change
@@ -67,7 +68,7 @@ func h264Entry(m *movie, data []byte) Entry {
 
 // hevcEntry takes all intra random access points (ITU-T H.265, 7.4.2.2) for a change:
 // CRA pictures are made BLA pictures.
-func hevcEntry(_ *movie, data []byte) Entry {
+func hevcEntry(_ *track, data []byte) Entry {
 	for _, n := range nals(data) {
 		if t := hevc.GetNaluType(n[0]); hevc.IsVideoNaluType(t) {
 			if t >= hevc.NALU_BLA_W_LP && t <= hevc.NALU_CRA {
@@ -94,7 +95,7 @@ func nals(data []byte) (out [][]byte) {
 
 // av1Entry wants a sequence header (AV1, 5.5) in the packet, so that decoding can go on
 // there whatever came before.
-func av1Entry(_ *movie, data []byte) Entry {
+func av1Entry(_ *track, data []byte) Entry {
 	for len(data) > 1 {
 		kind := data[0] >> 3 & 15
 		if kind == 1 {
@@ -115,7 +116,7 @@ func av1Entry(_ *movie, data []byte) Entry {
 
 // mpeg2Entry wants a sequence header before the picture, and a closed group of pictures
 // for a change (ISO/IEC 13818-2, 6.3.8).
-func mpeg2Entry(_ *movie, data []byte) Entry {
+func mpeg2Entry(_ *track, data []byte) Entry {
 	if !bytes.HasPrefix(data, []byte{0, 0, 1, 0xB3}) {
 		return None
 	}

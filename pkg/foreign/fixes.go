@@ -3,6 +3,7 @@ package foreign
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/reweave/reweave/pkg/fault"
@@ -48,10 +49,13 @@ func (r *run) inside(f patch.Frames) error {
 func unlike(film, fix *patch.Film) string {
 	a, b := film.Source.Video, fix.Source.Video
 	field := func(order string) string {
-		if order == "" || order == "unknown" {
-			return "progressive"
+		switch order { // as ffmpeg has it, the first letter is the field that is shown first
+		case "tt", "tb":
+			return "top field first"
+		case "bb", "bt":
+			return "bottom field first"
 		}
-		return order
+		return "progressive"
 	}
 	for _, p := range []struct {
 		what      string
@@ -59,7 +63,7 @@ func unlike(film, fix *patch.Film) string {
 		strict    bool
 	}{
 		{"size", fmt.Sprintf("%d×%d", a.Picture.Width, a.Picture.Height), fmt.Sprintf("%d×%d", b.Picture.Width, b.Picture.Height), true},
-		{"frame rate", a.Rate.String(), b.Rate.String(), true},
+		{"frame rate", a.Rate.String(), b.Rate.String(), !variable(film)},
 		{"pixel format", strings.Replace(a.Picture.PixFmt, "yuvj", "yuv", 1), strings.Replace(b.Picture.PixFmt, "yuvj", "yuv", 1), true},
 		{"field order", field(a.Picture.FieldOrder), field(b.Picture.FieldOrder), true},
 		{"colour range", a.Picture.Range, b.Picture.Range, false},
@@ -67,9 +71,44 @@ func unlike(film, fix *patch.Film) string {
 		{"transfer function", a.Picture.Transfer, b.Picture.Transfer, false},
 		{"colour matrix", a.Picture.Matrix, b.Picture.Matrix, false},
 	} {
-		if p.want != p.got && (p.strict || p.want != "" && p.got != "") {
+		if p.want != p.got && (p.strict || p.want != "" && p.got != "" && p.what != "frame rate") {
 			return fmt.Sprintf("its %s is %s, not %s", p.what, p.got, p.want)
 		}
 	}
 	return ""
+}
+
+// variable reports whether the film's frames are not shown for the same time each, by more
+// than what containers round. The frames of a fix then take the times of those that they
+// replace.
+func variable(film *patch.Film) bool {
+	times := make([]int64, film.Frames())
+	for i, p := range film.Packets {
+		times[i] = p.PTS
+	}
+	slices.Sort(times)
+	if len(times) < 3 {
+		return false
+	}
+	least, most := times[1]-times[0], int64(0)
+	for i := 1; i < len(times); i++ {
+		least, most = min(least, times[i]-times[i-1]), max(most, times[i]-times[i-1])
+	}
+	return most-least > 2 && float64(most-least)*film.TimeBase.Float() > 0.0021
+}
+
+// groups counts the film's groups of pictures, and those in which the regions lie.
+func (b *base) groups(regions []Grown) (all, touched int) {
+	begin := 0
+	for i := 1; i <= b.film.Frames(); i++ {
+		if i < b.film.Frames() && !b.film.Packets[i].Parts {
+			continue
+		}
+		all++
+		if slices.ContainsFunc(regions, func(g Grown) bool { return g.Frames.From < i && begin < g.Frames.To }) {
+			touched++
+		}
+		begin = i
+	}
+	return all, touched
 }

@@ -20,8 +20,8 @@ import (
 const preroll = 5
 
 // decode writes frames of a film, counted in order of display, to w as raw video. All of
-// them must come.
-func decode(ctx context.Context, tool *ffmpeg.Tool, f *patch.Film, want patch.Frames, pixFmt string, w *os.File) error {
+// them must come. tell is told how many did.
+func decode(ctx context.Context, tool *ffmpeg.Tool, f *patch.Film, want patch.Frames, pixFmt string, w *os.File, tell func(frames int)) error {
 	if want.Len() == 0 {
 		return nil
 	}
@@ -44,7 +44,7 @@ func decode(ctx context.Context, tool *ffmpeg.Tool, f *patch.Film, want patch.Fr
 	if err := cmd.Start(); err != nil {
 		return err
 	}
-	got := lastFrame(progress)
+	got := lastFrame(progress, tell)
 	if err := cmd.Wait(ctx); err != nil {
 		return fmt.Errorf("decode %s: %w", f.Name, err)
 	}
@@ -80,13 +80,14 @@ func between(f *patch.Film, want patch.Frames) (from, to float64) {
 
 func seconds(v float64) string { return strconv.FormatFloat(v, 'f', 6, 64) }
 
-// lastFrame reads ffmpeg's -progress lines and returns the last count of frames.
-func lastFrame(r io.Reader) (last int) {
+// lastFrame reads ffmpeg's -progress lines, tells each count of frames and returns the last.
+func lastFrame(r io.Reader, tell func(frames int)) (last int) {
 	lines := bufio.NewScanner(r)
 	for lines.Scan() {
 		if v, ok := strings.CutPrefix(lines.Text(), "frame="); ok {
 			if n, err := strconv.Atoi(strings.TrimSpace(v)); err == nil {
 				last = n
+				tell(n)
 			}
 		}
 	}

@@ -17,7 +17,7 @@ const lostFrame = "the new packets have parameter sets of their own (a second SP
 	"but OpenH264 2.3 did not show the last frame before the change. Look at the seams in the players that matter"
 
 func h264Attempts(b *base, o Options) ([]attempt, error) {
-	rec, sps, err := h264Sets(b.movie)
+	rec, sps, err := h264Sets(b.track)
 	if err != nil {
 		return nil, err
 	}
@@ -25,13 +25,14 @@ func h264Attempts(b *base, o Options) ([]attempt, error) {
 	if err != nil {
 		return nil, err
 	}
+	clock := b.clock(sps)
 	var ways []attempt
 	if told := x264Told(first); told != nil {
 		if params := x264Params(told); params != "" {
-			ways = append(ways, attempt{[]string{"-c:v", "libx264", "-x264-params", fmt.Sprintf("level=%d:%s", sps.Level, params)}, "clone"})
+			ways = append(ways, attempt{append([]string{"-c:v", "libx264", "-x264-params", fmt.Sprintf("level=%d:%s", sps.Level, params)}, clock...), "clone"})
 		}
 	}
-	ways = append(ways, attempt{x264Fitting(b, o, uint(sps.Profile), uint(sps.Level), sps.NumRefFrames), "same"})
+	ways = append(ways, attempt{append(x264Fitting(b, o, sps, pictureSet(rec, sps)), clock...), "same"})
 	if o.Parameters != "second" {
 		return ways, nil
 	}
@@ -49,7 +50,7 @@ func h264Attempts(b *base, o Options) ([]attempt, error) {
 }
 
 // h264Sets reads the parameter sets of a film's header.
-func h264Sets(m *movie) (avc.DecConfRec, *avc.SPS, error) {
+func h264Sets(m *track) (avc.DecConfRec, *avc.SPS, error) {
 	rec, err := avc.DecodeAVCDecConfRec(m.config("avcC"))
 	if err == nil && len(rec.SPSnalus) == 0 {
 		err = fmt.Errorf("there is no SPS in its header")
@@ -62,6 +63,38 @@ func h264Sets(m *movie) (avc.DecConfRec, *avc.SPS, error) {
 		return rec, nil, fault.Userf("unsupported-base", m.name, "its SPS can't be read: "+err.Error(), "encode the whole film again")
 	}
 	return rec, sps, nil
+}
+
+// pictureSet reads the first PPS of a film's header, or returns nil.
+func pictureSet(rec avc.DecConfRec, sps *avc.SPS) *avc.PPS {
+	if len(rec.PPSnalus) == 0 {
+		return nil
+	}
+	pps, err := avc.ParsePPSNALUnit(rec.PPSnalus[0], map[uint32]*avc.SPS{sps.ParameterID: sps})
+	if err != nil {
+		return nil
+	}
+	return pps
+}
+
+// clock returns the options by which x264 writes down the film's unit of time, which it
+// knows by the unit of the frames' times: a film of a variable rate has a finer one.
+func (b *base) clock(sps *avc.SPS) []string {
+	v := sps.VUI
+	if v == nil || !v.TimingInfoPresentFlag || v.NumUnitsInTick == 0 || v.TimeScale%2 != 0 || v.FixedFrameRateFlag {
+		return nil
+	}
+	return unitOfTime(b, uint64(v.NumUnitsInTick), uint64(v.TimeScale)/2)
+}
+
+// unitOfTime has the frames' times counted in another unit, of num/den seconds, unless a
+// frame is not as long as that.
+func unitOfTime(b *base, num, den uint64) []string {
+	frame := b.film.Source.Video.Rate.Inv().Float()
+	if unit := float64(num) / float64(den); unit > frame*1.0001 || unit > frame*0.9999 {
+		return nil
+	}
+	return []string{"-enc_time_base", fmt.Sprintf("%d:%d", num, den)}
 }
 
 // freeID returns an id that no parameter set of the header has. x264 gives its SPS and
@@ -109,13 +142,16 @@ func h264Fit(b *base, made *movie, a attempt) (joint, error) {
 	if bytes.Equal(b.config("avcC"), made.config("avcC")) {
 		return joint{}, nil
 	}
-	old, oldSPS, err := h264Sets(b.movie)
+	old, oldSPS, err := h264Sets(b.track)
 	if err != nil {
 		return joint{}, err
 	}
-	rec, sps, err := h264Sets(made)
+	rec, sps, err := h264Sets(&made.track)
 	if err != nil {
 		return joint{}, err
+	}
+	if slices.EqualFunc(old.SPSnalus, rec.SPSnalus, bytes.Equal) && slices.EqualFunc(old.PPSnalus, rec.PPSnalus, bytes.Equal) {
+		return joint{}, nil // the record ends otherwise: some writers leave out what repeats the SPS
 	}
 	if a.way != "second" {
 		what := told(oldSPS, sps)
@@ -132,7 +168,7 @@ func h264Fit(b *base, made *movie, a attempt) (joint, error) {
 	if err := old.Encode(&both); err != nil {
 		return joint{}, fmt.Errorf("write avcC: %w", err)
 	}
-	return joint{warning: lostFrame, stsd: func() (*box, error) { return b.describe(b.entry, "avcC", both.Bytes()) }}, nil
+	return joint{warning: lostFrame, described: &description{b.entry, "avcC", both.Bytes()}}, nil
 }
 
 // unsafe names what a decoder can't change between two sequences of one film, or what the

@@ -17,7 +17,7 @@ const inBand = "the parameter sets are repeated in the packets where the encodes
 
 var hevcSets = []hevc.NaluType{hevc.NALU_VPS, hevc.NALU_SPS, hevc.NALU_PPS}
 
-func hevcRecord(m *movie) (hevc.DecConfRec, *hevc.SPS, error) {
+func hevcRecord(m *track) (hevc.DecConfRec, *hevc.SPS, error) {
 	refuse := func(err error) error {
 		return fault.Userf("unsupported-base", m.name, "its hvcC can't be used: "+err.Error(), "encode the whole film again")
 	}
@@ -37,12 +37,16 @@ func hevcRecord(m *movie) (hevc.DecConfRec, *hevc.SPS, error) {
 }
 
 func hevcAttempts(b *base, o Options) ([]attempt, error) {
-	_, sps, err := hevcRecord(b.movie)
+	_, sps, err := hevcRecord(b.track)
 	if err != nil {
 		return nil, err
 	}
 	if sps.VUI == nil || !sps.VUI.ChromaLocInfoPresentFlag {
 		b.film.Source.Video.Picture.ChromaLoc = "" // what ffmpeg tells then is its default, which x265 would write down
+	}
+	var clock []string
+	if v := sps.VUI; v != nil && v.TimingInfoPresentFlag && v.NumUnitsInTick > 0 {
+		clock = unitOfTime(b, uint64(v.NumUnitsInTick), uint64(v.TimeScale))
 	}
 	first, err := b.packet(0)
 	if err != nil {
@@ -59,6 +63,9 @@ func hevcAttempts(b *base, o Options) ([]attempt, error) {
 	}
 	for _, preset := range presets {
 		ways = append(ways, attempt{[]string{"-c:v", "libx265", "-preset", preset, "-crf", or(o.CRF, "16"), "-x265-params", strings.Join(params, ":")}, "same"})
+	}
+	for i := range ways {
+		ways[i].args = append(ways[i].args, clock...)
 	}
 	if o.Parameters == "in-band" {
 		for _, w := range slices.Clone(ways) {
@@ -107,11 +114,11 @@ func (b *base) grouping(flat string) []string {
 }
 
 func hevcFit(b *base, made *movie, a attempt) (joint, error) {
-	old, oldSPS, err := hevcRecord(b.movie)
+	old, oldSPS, err := hevcRecord(b.track)
 	if err != nil {
 		return joint{}, err
 	}
-	rec, sps, err := hevcRecord(made)
+	rec, sps, err := hevcRecord(&made.track)
 	if err != nil {
 		return joint{}, err
 	}
@@ -136,7 +143,7 @@ func hevcFit(b *base, made *movie, a attempt) (joint, error) {
 	}
 	return joint{
 		before: repeated(rec), after: repeated(old), warning: inBand,
-		stsd: func() (*box, error) { return b.describe("hev1", "hvcC", b.config("hvcC")) },
+		described: &description{"hev1", "hvcC", b.config("hvcC")},
 	}, nil
 }
 

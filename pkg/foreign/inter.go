@@ -3,6 +3,8 @@ package foreign
 import (
 	"fmt"
 	"strconv"
+
+	"github.com/reweave/reweave/pkg/fault"
 )
 
 func av1Attempts(b *base, o Options) ([]attempt, error) {
@@ -42,8 +44,13 @@ func vp9Attempts(b *base, o Options) ([]attempt, error) {
 }
 
 // vp9Fit compares profile, bit depth and subsampling (VP codec ISO media binding, vpcC).
+// Matroska needs no such record; there the first frames' headers tell the profile, and
+// that the fix has the film's pixel format the rest.
 func vp9Fit(b *base, made *movie, _ attempt) (joint, error) {
 	old, got := b.config("vpcC"), made.config("vpcC")
+	if b.mkv != nil {
+		return vp9Profiles(b, made)
+	}
 	if len(old) < 7 || len(got) < 7 {
 		return joint{}, differs(b, "vpcC is too short", otherHint)
 	}
@@ -54,6 +61,25 @@ func vp9Fit(b *base, made *movie, _ attempt) (joint, error) {
 		return joint{}, differs(b, fmt.Sprintf("the bit depth is %d instead of %d", got[6]>>4, old[6]>>4), otherHint)
 	case old[6]>>1&7>>1 != got[6]>>1&7>>1:
 		return joint{}, differs(b, "the subsampling of chroma is another one", otherHint)
+	}
+	return joint{}, nil
+}
+
+// vp9Profiles compares the profiles in the headers of the first frames (VP9, 6.2).
+func vp9Profiles(b *base, made *movie) (joint, error) {
+	var profiles [2]byte
+	for i, t := range []*track{b.track, &made.track} {
+		data, err := t.packet(0)
+		if err != nil {
+			return joint{}, err
+		}
+		if len(data) == 0 || data[0]>>6 != 2 {
+			return joint{}, fault.Userf("damaged-base", t.name, "its first frame is no frame of VP9", "get a whole copy")
+		}
+		profiles[i] = data[0]>>5&1 | data[0]>>3&2
+	}
+	if profiles[0] != profiles[1] {
+		return joint{}, differs(b, fmt.Sprintf("the profile is %d instead of %d", profiles[1], profiles[0]), otherHint)
 	}
 	return joint{}, nil
 }

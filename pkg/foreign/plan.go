@@ -1,5 +1,6 @@
-// Package foreign puts new frames into a deliverable that was made elsewhere: an MP4 or
-// MOV without a manifest, whose own groups of pictures take the place of chunks.
+// Package foreign puts new frames into a deliverable that was made elsewhere: an MP4, MOV,
+// Matroska or WebM without a manifest, whose own groups of pictures take the place of
+// chunks.
 //
 // What is replaced grows to the nearest places where a decoder can change over from the
 // old packets to new ones and back (see [Plan]). The frames between such a place and the

@@ -11,7 +11,6 @@ import (
 
 	"github.com/reweave/reweave/pkg/fault"
 	"github.com/reweave/reweave/pkg/foreign"
-	"github.com/reweave/reweave/pkg/media/mediatest"
 	"github.com/reweave/reweave/pkg/patch"
 )
 
@@ -45,16 +44,16 @@ func TestFixesThatDoNotFit(t *testing.T) {
 		words          string
 	}{
 		"size":            {"testsrc2=s=160x90:r=25:d=0.4", "yuv420p", "", 10, 20, false, "other-picture", "160×90"},
-		"rate":            {"testsrc2=s=320x180:r=24:d=1", "yuv420p", "", 10, 34, false, "other-picture", "24/1"},
-		"pixel format":    {"testsrc2=s=320x180:r=25:d=0.4", "yuv422p10le", "", 10, 20, false, "other-picture", "yuv422p10le"},
-		"field order":     {"testsrc2=s=320x180:r=25:d=0.4,setfield=tff", "yuv420p", "-flags +ilme+ildct -field_order tt", 10, 20, false, "other-picture", "field order"},
-		"too short":       {"testsrc2=s=320x180:r=25:d=0.4", "yuv420p", "", 10, 21, false, "wrong-length", "10 frames"},
-		"too long":        {"testsrc2=s=320x180:r=25:d=0.4", "yuv420p", "", 10, 19, false, "wrong-length", "10 frames"},
-		"not the film":    {"testsrc2=s=320x180:r=25:d=0.4", "yuv420p", "", 10, 20, true, "wrong-length", "10 frames"},
-		"behind the film": {"testsrc2=s=320x180:r=25:d=0.4", "yuv420p", "", 95, 105, false, "range-past-end", "100 frames"},
+		"rate":            {"testsrc2=s=256x144:r=24:d=1", "yuv420p", "", 10, 34, false, "other-picture", "24/1"},
+		"pixel format":    {"testsrc2=s=256x144:r=25:d=0.4", "yuv422p10le", "", 10, 20, false, "other-picture", "yuv422p10le"},
+		"field order":     {"testsrc2=s=256x144:r=25:d=0.4,setfield=tff", "yuv420p", "-flags +ilme+ildct -field_order tt", 10, 20, false, "other-picture", "field order"},
+		"too short":       {"testsrc2=s=256x144:r=25:d=0.4", "yuv420p", "", 10, 21, false, "wrong-length", "10 frames"},
+		"too long":        {"testsrc2=s=256x144:r=25:d=0.4", "yuv420p", "", 10, 19, false, "wrong-length", "10 frames"},
+		"not the film":    {"testsrc2=s=256x144:r=25:d=0.4", "yuv420p", "", 10, 20, true, "wrong-length", "10 frames"},
+		"behind the film": {"testsrc2=s=256x144:r=25:d=0.4", "yuv420p", "", 55, 65, false, "range-past-end", "60 frames"},
 	} {
 		args := slices.Concat([]string{"-f", "lavfi", "-i", c.source, "-pix_fmt", c.pixFmt, "-c:v", "ffv1"}, strings.Fields(c.more))
-		x := fixed(t, mediatest.Make(t, "fix.mkv", args...), c.from, c.to)
+		x := fixed(t, kept(t, "fix.mkv", args...), c.from, c.to)
 		x.Aligned = c.aligned
 		_, _, err := patched(t, base, foreign.Options{}, x)
 		refused(t, name, err, c.slug, c.words)
@@ -78,7 +77,8 @@ func TestFilmsThatCanNotBePatched(t *testing.T) {
 		words      []string
 	}{
 		"fragmented":      {file: "a.mp4", args: x264 + "-movflags frag_keyframe+empty_moov", slug: "unsupported-base", words: []string{"fragmented"}},
-		"Matroska":        {file: "a.mkv", args: x264, slug: "unsupported-base", words: []string{"no MP4"}},
+		"AVI":             {file: "a.avi", args: "-c:v mjpeg", slug: "unsupported-base", words: []string{"no MP4"}},
+		"transparency":    {file: "a.webm", args: "-c:a libopus -c:v libvpx-vp9 -deadline realtime -cpu-used 8 -g 12 -pix_fmt yuva420p", slug: "unsupported-base", words: []string{"transparency"}},
 		"unknown codec":   {file: "a.mov", args: "-c:v mpeg4", slug: "unsupported-base", words: []string{"mpeg4"}},
 		"cut off":         {file: "a.mp4", args: x264 + "-movflags +faststart", how: func(b []byte) []byte { return b[:len(b)-5000] }, slug: "damaged-base"},
 		"other sets":      {file: "a.mp4", args: other + " -profile:v main -aud 1", slug: "parameters-differ", words: []string{"--parameters second"}},
@@ -95,21 +95,21 @@ func TestFilmsThatCanNotBePatched(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		_, _, err := patched(t, base, foreign.Options{Parameters: c.parameters}, fixed(t, fix, 60, 70))
+		_, _, err := patched(t, base, foreign.Options{Parameters: c.parameters}, fixed(t, fix, 30, 40))
 		refused(t, name, err, c.slug, c.words...)
 	}
 }
 
 // Several fixes, of which each holds the whole film, and one that reaches its end.
 func TestSeveralFixesOfTheWholeFilm(t *testing.T) {
-	base, fix := deliverable(t, "a.mp4", "yuv420p", strings.Fields(x264+"-movflags +faststart")...), fixOf(t, 100, "yuv420p")
-	a, b, c := fixed(t, fix, 3, 8), fixed(t, fix, 12, 20), fixed(t, fix, 90, 100)
+	base, fix := deliverable(t, "a.mp4", "yuv420p", strings.Fields(x264+"-movflags +faststart")...), fixOf(t, frames, "yuv420p")
+	a, b, c := fixed(t, fix, 3, 8), fixed(t, fix, 14, 20), fixed(t, fix, 50, 60)
 	a.Aligned, b.Aligned, c.Aligned = true, true, true
 	out, s, err := patched(t, base, foreign.Options{}, c, a, b)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(s.Regions) != 2 || s.Regions[0].Frames != (patch.Frames{To: 24}) || s.Regions[0].Again != 11 || s.Regions[1].Frames != (patch.Frames{From: 72, To: 100}) {
+	if len(s.Regions) != 2 || s.Regions[0].Frames != (patch.Frames{To: 24}) || s.Regions[0].Again != 13 || s.Regions[1].Frames != (patch.Frames{From: 48, To: 60}) {
 		t.Errorf("%+v", s.Regions)
 	}
 	unchanged(t, base, out, s, 0)

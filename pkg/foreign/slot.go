@@ -11,28 +11,27 @@ type slot struct {
 	sync bool
 }
 
-// content is what a packet is made of: bytes, and behind them a sample of a file, where
+// content is what goes into a file: bytes, and behind them a stretch of another file, where
 // there is one.
 type content struct {
-	head []byte
-	from *movie
-	i    int
+	head   []byte
+	from   *track
+	off, n int64
 }
 
-func (c content) size() int64 {
-	n := int64(len(c.head))
-	if c.from != nil {
-		n += int64(c.from.samples[c.i].size)
-	}
-	return n
+// sampleOf is a sample of a track without its first bytes.
+func sampleOf(t *track, i int, skip int64) content {
+	s := t.samples[i]
+	return content{from: t, off: s.off + skip, n: int64(s.size) - skip}
 }
 
-func (c content) write(w io.Writer) error {
-	if _, err := w.Write(c.head); err != nil || c.from == nil {
+func (c content) Size() int64 { return int64(len(c.head)) + c.n }
+
+func (c content) WriteAll(w io.Writer) error {
+	if _, err := w.Write(c.head); err != nil || c.n == 0 {
 		return err
 	}
-	s := c.from.samples[c.i]
-	return c.from.copyBytes(w, s.off, s.off+int64(s.size))
+	return c.from.copyBytes(w, c.off, c.off+c.n)
 }
 
 // swap replaces bytes of the film's file.
@@ -40,4 +39,5 @@ type swap struct {
 	off  int64
 	old  int64 // how many bytes
 	data content
+	of   *box // the track that they are of
 }

@@ -1,10 +1,12 @@
 package foreign
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
 	"path/filepath"
+	"slices"
 
 	"github.com/reweave/reweave/pkg/fault"
 	"github.com/reweave/reweave/pkg/ffmpeg"
@@ -27,8 +29,14 @@ type Options struct {
 	// those of the film: "same" (nothing), "second" (H.264: they get an id of their own
 	// in the header), or "in-band" (HEVC: both are repeated in the packets).
 	Parameters string
+	// Sound is whose sound the film has: its own ("keep", or nothing); that of the file
+	// NewSound ("new"), whose first frame is shown with the film's; or its own with that
+	// of the fixes in their ranges ("patch").
+	Sound, NewSound string
 	// CRF and Preset are for encoders whose settings the film doesn't tell; "" for our own.
 	CRF, Preset string
+	// Progress is told how many of the new frames went into the encoder; it may be nil.
+	Progress func(done, total int)
 }
 
 // Splice tells what was done.
@@ -42,6 +50,14 @@ type Splice struct {
 	Regions []Grown  `json:"regions"`
 	// Warnings are what a person must know.
 	Warnings []string `json:"warnings,omitempty"`
+	// Groups are the film's groups of pictures, NewGroups those of them that have new
+	// pictures.
+	Groups    int `json:"groups"`
+	NewGroups int `json:"new_groups"`
+	// Decoders are those that agree on every frame around the regions (see [Film.Compare]).
+	Decoders []string `json:"decoders,omitempty"`
+	// CPUSeconds is what the encoder took.
+	CPUSeconds float64 `json:"-"`
 }
 
 // Grown is a region as it is told: all frames count in order of display.
@@ -74,7 +90,7 @@ func (f *Film) Close() { f.b.close() }
 // Packets is the film as its packets tell of it.
 func (f *Film) Packets() *patch.Film { return f.b.film }
 
-// Container is the extension that names its container: mp4 or mov.
+// Container is the extension that names its container: mp4, mov, mkv or webm.
 func (f *Film) Container() string { return f.b.container() }
 
 // Covers returns an error when a proof found changes outside of what was announced.
@@ -106,6 +122,9 @@ type run struct {
 	layout  *layout
 	splice  Splice
 	attempt attempt
+	// done are the new frames that the encoder was given, of total.
+	done, total int
+	closers     []func()
 }
 
 func (r *run) temp(name string) string { return filepath.Join(r.dir, name+".mp4") }
@@ -113,7 +132,13 @@ func (r *run) temp(name string) string { return filepath.Join(r.dir, name+".mp4"
 // Patch replaces frames and writes the film to w. dir is for temporary files; the caller
 // removes it.
 func (f *Film) Patch(ctx context.Context, fixes []Fix, o Options, dir string, w io.Writer) (Splice, error) {
+	fixes = slices.SortedStableFunc(slices.Values(fixes), func(a, b Fix) int { return cmp.Compare(a.Frames.From, b.Frames.From) })
 	r := &run{base: f.b, tool: f.tool, o: o, dir: dir, fixes: fixes, layout: newLayout(f.b)}
+	defer func() {
+		for _, c := range r.closers {
+			c()
+		}
+	}()
 	var known bool
 	if r.codec, known = codecs[f.b.film.Source.Video.Codec]; !known {
 		return r.splice, fault.Userf("unsupported-base", f.b.name, "its video is "+f.b.film.Source.Video.Codec+", into which nothing can be spliced",
@@ -131,14 +156,17 @@ func (f *Film) Patch(ctx context.Context, fixes []Fix, o Options, dir string, w 
 	}
 	r.splice.Way, r.splice.Encoder = r.attempt.way, r.attempt.args
 	for i, region := range regions {
-		made, err := f.b.encode(ctx, r.tool, r.attempt, r.pieces(region), r.temp(fmt.Sprintf("region%d", i)))
+		made, err := r.encode(ctx, r.pieces(region), r.temp(fmt.Sprintf("region%d", i)))
 		if err != nil {
 			return r.splice, err
 		}
-		defer made.close()
+		r.closers = append(r.closers, made.close)
 		if err := r.fill(region, made); err != nil {
 			return r.splice, err
 		}
+	}
+	if err := r.newSound(ctx); err != nil {
+		return r.splice, err
 	}
 	return r.splice, r.layout.writeTo(w)
 }
@@ -169,7 +197,9 @@ func (r *run) plan() ([]Region, error) {
 			told.Again -= a.Len()
 		}
 		r.splice.Regions = append(r.splice.Regions, told)
+		r.total += f.Len()
 	}
+	r.splice.Groups, r.splice.NewGroups = r.groups(r.splice.Regions)
 	return regions, nil
 }
 
@@ -203,14 +233,15 @@ func (r *run) fill(g Region, made *movie) error {
 	if err != nil {
 		return err
 	}
-	if j.stsd != nil && r.layout.stsd == r.stsd {
-		if r.layout.stsd, err = j.stsd(); err != nil {
-			return err
-		}
+	if j.described != nil && r.layout.changed == nil {
+		r.layout.changed = j.described
 		r.splice.Warnings = append(r.splice.Warnings, j.warning)
 	}
+	if err := r.additions(g); err != nil {
+		return err
+	}
 	for k, rank := range ranks(made) {
-		s := slot{old: -1, data: content{from: made, i: k}, sync: made.samples[k].sync, pts: r.samples[r.order[g.Frames().From+rank]].pts}
+		s := slot{old: -1, data: sampleOf(&made.track, k, r.headless()), sync: made.samples[k].sync, pts: r.samples[r.order[g.Frames().From+rank]].pts}
 		if s.sync {
 			s.data.head = j.before
 		}

@@ -6,16 +6,8 @@ import (
 	"fmt"
 )
 
-// sample is a coded packet as the sample tables have it (ISO/IEC 14496-12, 8.6 and 8.7).
-type sample struct {
-	off  int64
-	size uint32
-	dts  int64
-	pts  int64 // before the edit list
-	sync bool
-}
-
-// table is a track's samples in decode order.
+// table is a track's samples in decode order, as the sample tables have them (ISO/IEC
+// 14496-12, 8.6 and 8.7).
 type table struct {
 	stbl    *box
 	samples []sample
@@ -73,48 +65,69 @@ func (t *table) sizes() error {
 	return f.err
 }
 
-// places finds where the samples lie.
-func (t *table) places() error {
-	if f, ok := t.open("stco"); ok {
+// readChunks reads where the chunks begin.
+func (t *table) readChunks() error {
+	f, ok := t.open("stco")
+	if ok {
 		t.chunks = make([]int64, f.count(4))
 		for i := range t.chunks {
 			t.chunks[i] = int64(f.u32())
 		}
-	} else if f, ok := t.open("co64"); ok {
-		t.chunks = make([]int64, f.count(8))
-		for i := range t.chunks {
-			t.chunks[i] = int64(f.u64())
-		}
+		return f.err
 	}
+	f, _ = t.open("co64")
+	t.chunks = make([]int64, f.count(8))
+	for i := range t.chunks {
+		t.chunks[i] = int64(f.u64())
+	}
+	return f.err
+}
+
+// eachChunk calls do with the place of each chunk and how many samples lie in it.
+func (t *table) eachChunk(do func(off int64, samples int) error) error {
 	f, _ := t.open("stsc")
 	n := f.count(12)
-	k := 0
+	c := 0
 	for i := range n {
 		first, per, description := int(f.u32()), int(f.u32()), f.u32()
 		end := len(t.chunks)
 		if i+1 < n {
 			end = int(binary.BigEndian.Uint32(f.b)) - 1
 		}
-		if first != len(t.ends)+1 || end > len(t.chunks) || description != 1 {
+		if first != c+1 || end > len(t.chunks) || description != 1 {
 			return errors.New("chunks don't follow each other, or have several sample descriptions")
 		}
-		for len(t.ends) < end {
-			off := t.chunks[len(t.ends)]
-			for range per {
-				if k == len(t.samples) {
-					return errors.New("there are more samples than sizes")
-				}
-				t.samples[k].off = off
-				off += int64(t.samples[k].size)
-				k++
+		for ; c < end; c++ {
+			if err := do(t.chunks[c], per); err != nil {
+				return err
 			}
-			t.ends = append(t.ends, off)
 		}
 	}
-	if k != len(t.samples) || len(t.ends) != len(t.chunks) {
-		return fmt.Errorf("%d of %d samples have a place", k, len(t.samples))
-	}
 	return f.err
+}
+
+// places finds where the samples lie.
+func (t *table) places() error {
+	if err := t.readChunks(); err != nil {
+		return err
+	}
+	k := 0
+	err := t.eachChunk(func(off int64, per int) error {
+		for range per {
+			if k == len(t.samples) {
+				return errors.New("there are more samples than sizes")
+			}
+			t.samples[k].off = off
+			off += int64(t.samples[k].size)
+			k++
+		}
+		t.ends = append(t.ends, off)
+		return nil
+	})
+	if err == nil && (k != len(t.samples) || len(t.ends) != len(t.chunks)) {
+		err = fmt.Errorf("%d of %d samples have a place", k, len(t.samples))
+	}
+	return err
 }
 
 // times adds up decoding times and composition offsets, which QuickTime has signed in
@@ -162,6 +175,50 @@ func (t *table) syncs() error {
 		t.samples[n-1].sync = true
 	}
 	return f.err
+}
+
+// block is how many samples of uncompressed sound are taken together: each is one moment of
+// all channels, of which a film has hundreds of millions.
+const block = 1024
+
+// readSound reads the sample tables of a track of sound, with uncompressed samples taken
+// together where they lie behind each other.
+func readSound(stbl *box) (*table, error) {
+	t := &table{stbl: stbl}
+	f, ok := t.open("stsz")
+	same, total := f.u32(), int64(f.u32())
+	if !ok || same == 0 || f.err != nil {
+		t, err := readTable(stbl)
+		if err == nil {
+			for i := range t.samples {
+				t.samples[i].count = 1
+			}
+		}
+		return t, err
+	}
+	f, _ = t.open("stts")
+	if n := f.count(8); n != 1 {
+		return t, fmt.Errorf("stts: %d entries for samples of one size", n)
+	}
+	f.u32()
+	step := int64(f.u32())
+	if err := t.readChunks(); err != nil {
+		return t, err
+	}
+	at := int64(0)
+	err := t.eachChunk(func(off int64, per int) error {
+		for per > 0 {
+			n := min(per, block)
+			t.samples = append(t.samples, sample{off: off, size: uint32(n) * same, dts: at * step, count: int32(n)})
+			off, at, per = off+int64(n)*int64(same), at+int64(n), per-n
+		}
+		t.ends = append(t.ends, off)
+		return nil
+	})
+	if err == nil && (at != total || len(t.ends) != len(t.chunks)) {
+		err = fmt.Errorf("%d of %d samples have a place", at, total)
+	}
+	return t, err
 }
 
 // fullBox returns a box with a version, no flags, and numbers of 32 bits.

@@ -53,7 +53,7 @@ func (l *layout) bytes(s slot) uint32 {
 	if s.old >= 0 {
 		return l.samples[s.old].size
 	}
-	return uint32(s.data.size())
+	return uint32(s.data.Size())
 }
 
 func (l *layout) sizes() *box {

@@ -16,15 +16,19 @@ import (
 type layout struct {
 	*base
 	slots []slot
-	stsd  *box
-	swaps []swap
+	// stsd is the sample description, changed the new one in any container, nil for the old.
+	stsd    *box
+	changed *description
+	swaps   []swap
+	// sound are the tracks of sound that are replaced.
+	sound map[*box]*soundTrack
 	// wide says that places are written with 64 bits.
 	wide bool
 }
 
 // newLayout returns the film as it is.
 func newLayout(b *base) *layout {
-	l := &layout{base: b, slots: make([]slot, len(b.samples)), stsd: b.stsd}
+	l := &layout{base: b, slots: make([]slot, len(b.samples))}
 	for i, s := range b.samples {
 		l.slots[i] = slot{old: i, pts: s.pts, sync: s.sync}
 	}
@@ -40,10 +44,14 @@ func (l *layout) prepare() error {
 		}
 		data := s.data
 		if s.old >= 0 {
-			data = content{from: l.movie, i: s.old}
+			data = sampleOf(l.track, s.old, 0)
 		}
-		l.swaps = append(l.swaps, swap{off: l.samples[i].off, old: int64(l.samples[i].size), data: data})
-		total += data.size()
+		l.swaps = append(l.swaps, swap{off: l.samples[i].off, old: int64(l.samples[i].size), data: data, of: l.movie.trak})
+		total += data.Size()
+	}
+	for trak, s := range l.sound {
+		l.swaps = append(l.swaps, s.swaps(trak)...)
+		total += s.made.size
 	}
 	slices.SortFunc(l.swaps, func(a, b swap) int { return cmp.Compare(a.off, b.off) })
 	for i := 1; i < len(l.swaps); i++ {
@@ -51,18 +59,18 @@ func (l *layout) prepare() error {
 			return errors.New("two packets share their bytes")
 		}
 	}
-	l.wide = total+int64(l.moov.size())*2 > math.MaxUint32
+	l.wide = total+int64(l.movie.moov.size())*2 > math.MaxUint32
 	return l.alone()
 }
 
 // alone checks that no other track uses the bytes that are replaced.
 func (l *layout) alone() error {
-	for _, trak := range l.traks() {
+	for _, trak := range l.movie.traks() {
 		stbl := trak.find("mdia", "minf", "stbl")
-		if trak == l.trak || stbl == nil {
+		if trak == l.movie.trak || stbl == nil {
 			continue
 		}
-		t, err := readTable(stbl)
+		t, err := readSound(stbl)
 		if err != nil {
 			if len(t.chunks) == 0 {
 				continue // a track without media of its own
@@ -71,7 +79,7 @@ func (l *layout) alone() error {
 		}
 		for i, from := range t.chunks {
 			k, _ := slices.BinarySearchFunc(l.swaps, from, func(s swap, off int64) int { return cmp.Compare(s.off+s.old, off+1) })
-			if k < len(l.swaps) && l.swaps[k].off < t.ends[i] {
+			if k < len(l.swaps) && l.swaps[k].off < t.ends[i] && l.swaps[k].of != trak {
 				return fault.Userf("unsupported-base", l.name, "two tracks share media", "remux it, for example with ffmpeg -i IN -map 0 -c copy OUT.mp4")
 			}
 		}
@@ -81,13 +89,15 @@ func (l *layout) alone() error {
 
 // header returns the new moov box. moved maps a place in the old file to the new one.
 func (l *layout) header(moved func(int64) int64) (*box, error) {
-	return l.rebuild(l.moov, false, moved)
+	return l.rebuild(l.movie.moov, false, moved)
 }
 
 // rebuild copies a box. mine says that it belongs to the video.
 func (l *layout) rebuild(b *box, mine bool, moved func(int64) int64) (*box, error) {
-	mine = mine || b == l.trak
+	mine = mine || b == l.movie.trak
 	switch {
+	case l.sound[b] != nil:
+		return l.sound[b].header(b, l.wide, moved)
 	case b.kind == "stco" || b.kind == "co64":
 		return l.offsets(b, moved)
 	case mine && b.kind == "stbl":
@@ -136,7 +146,15 @@ func (l *layout) offsets(b *box, moved func(int64) int64) (*box, error) {
 }
 
 // writeTo writes the film with its new packets.
-func (l *layout) writeTo(w io.Writer) error {
+func (l *layout) writeTo(w io.Writer) (err error) {
+	if l.mkv != nil {
+		return l.writeMKV(w)
+	}
+	if l.stsd = l.movie.stsd; l.changed != nil {
+		if l.stsd, err = l.movie.describe(*l.changed); err != nil {
+			return err
+		}
+	}
 	if err := l.prepare(); err != nil {
 		return err
 	}
@@ -148,7 +166,7 @@ func (l *layout) writeTo(w io.Writer) error {
 	if err != nil {
 		return err
 	}
-	for i, p := range l.parts {
+	for i, p := range l.movie.parts {
 		switch p.kind {
 		case "moov":
 			_, err = w.Write(moov.append(nil))
@@ -171,9 +189,9 @@ func (l *layout) starts() ([]int64, error) {
 	if err != nil {
 		return nil, err
 	}
-	starts := make([]int64, len(l.parts))
+	starts := make([]int64, len(l.movie.parts))
 	at := int64(0)
-	for i, p := range l.parts {
+	for i, p := range l.movie.parts {
 		starts[i] = at
 		switch p.kind {
 		case "moov":
@@ -191,7 +209,7 @@ func (l *layout) starts() ([]int64, error) {
 func (l *layout) grown(from, to int64) (n int64) {
 	for _, s := range l.swaps {
 		if s.off >= from && s.off < to {
-			n += s.data.size() - s.old
+			n += s.data.Size() - s.old
 		}
 	}
 	return n
@@ -210,14 +228,14 @@ func (l *layout) mediaHead(p part) int64 {
 func (l *layout) mover(starts []int64) func(int64) int64 {
 	before := make([]int64, len(l.swaps)+1) // how much all swaps before one add
 	for i, s := range l.swaps {
-		before[i+1] = before[i] + s.data.size() - s.old
+		before[i+1] = before[i] + s.data.Size() - s.old
 	}
 	index := func(off int64) int {
 		k, _ := slices.BinarySearchFunc(l.swaps, off, func(s swap, off int64) int { return cmp.Compare(s.off, off) })
 		return k
 	}
 	return func(at int64) int64 {
-		for i, p := range l.parts {
+		for i, p := range l.movie.parts {
 			if at >= p.off && at < p.off+p.size {
 				head := p.head
 				if p.kind == "mdat" {
@@ -253,19 +271,10 @@ func (l *layout) writeMedia(w io.Writer, p part) error {
 		if err := l.copyBytes(w, at, s.off); err != nil {
 			return err
 		}
-		if err := s.data.write(w); err != nil {
+		if err := s.data.WriteAll(w); err != nil {
 			return err
 		}
 		at = s.off + s.old
 	}
 	return l.copyBytes(w, at, p.off+p.size)
-}
-
-// copyBytes copies a stretch of the old file.
-func (m *movie) copyBytes(w io.Writer, from, to int64) error {
-	n, err := io.Copy(w, io.NewSectionReader(m.file, from, to-from))
-	if err == nil && n != to-from {
-		err = io.ErrUnexpectedEOF
-	}
-	return err
 }

@@ -6,6 +6,8 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+
+	"github.com/Eyevinn/mp4ff/avc"
 )
 
 var x264Options = regexp.MustCompile(`x264 - core [^\x00]*? - options: ([ -~]+)`)
@@ -135,9 +137,18 @@ func chromaOffset(told map[string]string) int {
 }
 
 // x264Fitting are settings for a film that tells none: its profile, level, order of
-// fields and reordering, at a quality that hardly loses.
-func x264Fitting(b *base, o Options, profile, level, refs uint) []string {
-	params := []string{"open-gop=0", fmt.Sprintf("level=%d", level), fmt.Sprintf("ref=%d", max(1, refs))}
+// fields and reordering, and what its picture parameter set tells, at a quality that hardly
+// loses.
+func x264Fitting(b *base, o Options, sps *avc.SPS, pps *avc.PPS) []string {
+	params := []string{"open-gop=0", fmt.Sprintf("level=%d", sps.Level), fmt.Sprintf("ref=%d", max(1, sps.NumRefFrames))}
+	crf := "16"
+	if pps != nil {
+		params[2] = fmt.Sprintf("ref=%d", pps.NumRefIdxI0DefaultActiveMinus1+1)
+		params = append(params, pictureParams(pps)...)
+		if pps.PicInitQpMinus26 != 0 && pps.PicInitQpMinus26 > -26 { // x264 begins with the quality that it was asked for
+			crf = strconv.Itoa(26 + pps.PicInitQpMinus26)
+		}
+	}
 	params = append(params, b.grouping("b-pyramid=none")...)
 	switch b.film.Source.Video.Picture.FieldOrder {
 	case "tt", "tb":
@@ -145,11 +156,28 @@ func x264Fitting(b *base, o Options, profile, level, refs uint) []string {
 	case "bb", "bt":
 		params = append(params, "bff=1")
 	}
-	args := []string{"-c:v", "libx264", "-preset", or(o.Preset, "medium"), "-crf", or(o.CRF, "16"), "-x264-params", strings.Join(params, ":")}
-	if name := map[uint]string{66: "baseline", 77: "main", 100: "high", 110: "high10", 122: "high422", 244: "high444"}[profile]; name != "" {
+	args := []string{"-c:v", "libx264", "-preset", or(o.Preset, "medium"), "-crf", or(o.CRF, crf), "-x264-params", strings.Join(params, ":")}
+	if name := map[uint32]string{66: "baseline", 77: "main", 100: "high", 110: "high10", 122: "high422", 244: "high444"}[uint32(sps.Profile)]; name != "" {
 		args = append(args, "-profile:v", name)
 	}
 	return args
+}
+
+// pictureParams are the settings that x264 writes into the PPS.
+func pictureParams(pps *avc.PPS) []string {
+	flag := func(name string, on bool) string {
+		if on {
+			return name + "=1"
+		}
+		return name + "=0"
+	}
+	// With these settings x264 takes 2 off the offset of chroma for its psychovisual
+	// optimizations.
+	return []string{
+		flag("cabac", pps.EntropyCodingModeFlag), flag("weightp", pps.WeightedPredFlag), flag("weightb", pps.WeightedBipredIDC > 0),
+		flag("8x8dct", pps.Transform8x8ModeFlag), flag("constrained-intra", pps.ConstrainedIntraPredFlag),
+		"subme=7", "psy-rd=1.0,0", fmt.Sprintf("chroma-qp-offset=%d", pps.ChromaQpIndexOffset+2),
+	}
 }
 
 func or(v, otherwise string) string {

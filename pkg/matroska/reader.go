@@ -5,6 +5,9 @@
 // its place among the segment's packets in the order of presentation, times
 // [RankStep]: exact whatever the source's timebase, and the same for the same
 // packets wherever in a film they stand. Real time lies in the plan.
+//
+// It also puts other blocks into a whole file, and leaves everything else as it is (see
+// [Index]).
 package matroska
 
 import (

@@ -100,10 +100,24 @@ func whole(base, out *Film, r Run) Run {
 		end--
 	}
 	begin := 0
-	for begin < end && (!base.Packets[r.Old+begin].Closed || !out.Packets[r.New+begin].Closed) {
+	for begin < end && !bothClosed(base, out, r.Old+begin, r.New+begin) {
 		begin++
 	}
 	return Run{r.Old + begin, r.New + begin, end - begin}
+}
+
+// bothClosed reports whether packet o of the one and n of the other begin a closed group,
+// with the same packets hidden before it, if there are any.
+func bothClosed(base, out *Film, o, n int) bool {
+	return base.Packets[o].Closed && out.Packets[n].Closed && base.before(o) == out.before(n)
+}
+
+// before names what is hidden before packet i.
+func (f *Film) before(i int) string {
+	if i > 0 {
+		return ""
+	}
+	return f.Hidden
 }
 
 // steady parts a run where the times between its frames differ, at the keyframes before
@@ -114,7 +128,7 @@ func steady(base, out *Film, r Run) []Run {
 	for r.N > 0 {
 		n, good := 0, true
 		for ; n < r.N; n++ {
-			if n > 0 && base.Packets[r.Old+n].Closed && out.Packets[r.New+n].Closed {
+			if n > 0 && bothClosed(base, out, r.Old+n, r.New+n) {
 				break
 			}
 			good = good && sameStep(base, out, r.Old, r.New, n)

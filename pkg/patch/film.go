@@ -3,6 +3,7 @@ package patch
 import (
 	"context"
 	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -48,11 +49,18 @@ type Film struct {
 	// Packets are in decode order, those of HEVC with leading pictures before the one that
 	// they lead to (see settle). The edit list's hidden ones are left out.
 	Packets []Packet
+	// Hidden is a digest of the packets that an edit list hides before the first frame, ""
+	// without any: the first frames refer to them.
+	Hidden string
 	// Codec and Config are Matroska's name of the codec and its configuration (avcC,
 	// hvcC, av1C), with the parameter sets.
 	Codec  string
 	Config []byte
 }
+
+// lateHidden is how many packets of frames that are shown may stand before one that is
+// hidden before the first of them: no encoder moves a picture further.
+const lateHidden = 64
 
 // Read reads all packets of a file's video, and digests the file.
 func Read(ctx context.Context, tool *ffmpeg.Tool, path, name string) (*Film, error) {
@@ -90,7 +98,7 @@ func (f *Film) read(ctx context.Context, tool *ffmpeg.Tool, in ffmpeg.Input) err
 	f.TimeBase = d.TimeBase()
 	track := d.Track()
 	f.Codec, f.Config = track.CodecID, track.Private
-	sum := f.summer()
+	sum, hidden := f.summer(), sha256.New()
 	for {
 		p, err := d.Next()
 		if errors.Is(err, io.EOF) {
@@ -99,11 +107,19 @@ func (f *Film) read(ctx context.Context, tool *ffmpeg.Tool, in ffmpeg.Input) err
 			return err
 		}
 		if p.Discard {
+			if len(f.Packets) < lateHidden {
+				h := sum(p.Data)
+				hidden.Write(h[:])
+				f.Hidden = hex.EncodeToString(hidden.Sum(nil))
+			}
 			continue
 		}
 		f.Packets = append(f.Packets, Packet{PTS: p.PTS, Key: p.Key && p.Clean, Bytes: len(p.Data), Sum: sum(p.Data)})
 	}
 	markClosed(f.Packets)
+	if f.Hidden != "" && len(f.Packets) > 0 {
+		f.Packets[0].Closed, f.Packets[0].Parts = true, true // with what is hidden before it
+	}
 	if f.Codec == hevcID {
 		settle(f.Packets)
 	}

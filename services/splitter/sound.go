@@ -13,6 +13,7 @@ import (
 	"github.com/reweave/reweave/pkg/fault"
 	"github.com/reweave/reweave/pkg/ffmpeg"
 	"github.com/reweave/reweave/pkg/media"
+	"github.com/reweave/reweave/pkg/montage"
 	"github.com/reweave/reweave/pkg/source"
 )
 
@@ -167,24 +168,24 @@ func (w *work) fit(ctx context.Context, i int) error {
 	if len(w.splices) == 0 {
 		return nil
 	}
-	starts := make([]float64, len(w.splices))
-	for k, s := range w.splices {
-		var err error
-		if starts[k], err = w.tool.StartOf(ctx, s.files[i]); err != nil {
+	m := montage.Montage{Rate: a.Stream.SampleRate, Channels: a.Stream.Channels, Start: a.Start}
+	for _, s := range w.splices {
+		start, err := w.tool.StartOf(ctx, s.files[i])
+		if err != nil {
 			return err
 		}
+		m.Splices = append(m.Splices, montage.Splice{From: s.from, To: s.to, At: s.at, Length: s.length, Start: start})
 	}
 	out := demux.TempName(w.dir, "spliced", i, ".mov")
 	codec := "pcm_f32le"
 	if a.Codec == "copy" {
 		codec = a.Stream.Codec
 	}
-	m := montage{rate: a.Stream.SampleRate, channels: a.Stream.Channels, start: a.Start, splices: w.splices, starts: starts}
 	args := append(ffmpeg.Safe(), "-i", "file:"+w.tracks.audio[i])
 	for _, s := range w.splices {
 		args = append(append(args, ffmpeg.Safe()...), "-i", "file:"+s.files[i])
 	}
-	args = append(args, "-filter_complex", m.graph(), "-map", "[out]", "-c:a", codec, "-fflags", "+bitexact", "-flags:a", "+bitexact", "-y", "file:"+out)
+	args = append(args, "-filter_complex", m.Graph(), "-map", "[out]", "-c:a", codec, "-fflags", "+bitexact", "-flags:a", "+bitexact", "-y", "file:"+out)
 	cmd := w.tool.Command(ctx, args...)
 	cmd.Reads(w.tracks.audio[i])
 	for _, s := range w.splices {
@@ -194,6 +195,6 @@ func (w *work) fit(ctx context.Context, i int) error {
 	if err := cmd.Run(ctx); err != nil {
 		return fmt.Errorf("splice the sound: %w", err)
 	}
-	w.tracks.audio[i], a.Ext, a.Start = out, ".mov", m.begin()
+	w.tracks.audio[i], a.Ext, a.Start = out, ".mov", m.Begin()
 	return nil
 }

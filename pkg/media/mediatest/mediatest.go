@@ -64,7 +64,7 @@ type Frame struct {
 func Frames(t testing.TB, path string, before ...string) []Frame {
 	t.Helper()
 	args := append([]string{"-noautorotate", "-copyts"}, before...)
-	return frameLines(t, Run(t, append(args, "-i", path, "-map", "0:v:0", "-fps_mode", "passthrough",
+	return FrameLines(t, Run(t, append(args, "-i", path, "-map", "0:v:0", "-fps_mode", "passthrough",
 		"-enc_time_base", "-1", "-f", "framehash", "-hash", "md5", "-")...))
 }
 
@@ -73,12 +73,13 @@ func Frames(t testing.TB, path string, before ...string) []Frame {
 func Coded(t testing.TB, path string, before ...string) []Frame {
 	t.Helper()
 	args := append([]string{"-copyts"}, before...)
-	return frameLines(t, Run(t, append(args, "-i", path, "-map", "0:v:0", "-c", "copy", "-copyinkf",
+	return FrameLines(t, Run(t, append(args, "-i", path, "-map", "0:v:0", "-c", "copy", "-copyinkf",
 		"-f", "framehash", "-hash", "md5", "-")...))
 }
 
-// frameLines reads "stream, dts, pts, duration, size, hash[, side data]".
-func frameLines(t testing.TB, text []byte) []Frame {
+// FrameLines reads what the muxer framehash writes: lines of "stream, dts, pts, duration,
+// size, hash[, side data]".
+func FrameLines(t testing.TB, text []byte) []Frame {
 	t.Helper()
 	var out []Frame
 	for line := range strings.Lines(string(text)) {

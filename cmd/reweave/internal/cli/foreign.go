@@ -13,9 +13,11 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/reweave/reweave/cmd/reweave/internal/deliverable"
+	"github.com/reweave/reweave/cmd/reweave/internal/progress"
 	"github.com/reweave/reweave/pkg/fault"
 	"github.com/reweave/reweave/pkg/ffmpeg"
 	"github.com/reweave/reweave/pkg/foreign"
+	"github.com/reweave/reweave/pkg/job"
 	"github.com/reweave/reweave/pkg/patch"
 )
 
@@ -43,26 +45,30 @@ func (o *foreignFlags) absent(c *cobra.Command) error {
 	return nil
 }
 
+// foreignContainers are those of deliverables that were made elsewhere.
+var foreignContainers = []string{"mp4", "mov", "mkv", "webm"}
+
 // grafting is one run of patch --foreign.
 type grafting struct {
 	*app
 	*patchFlags
 	begun  time.Time
 	name   string
+	show   progress.Reporter
 	target deliverable.Target
+	// source is NEW, where it is given.
+	source *input
 	fixes  fixes
-}
-
-// graftReport is the report of such a patch: that of any, and what was done.
-type graftReport struct {
-	*patch.Report
-	Splice foreign.Splice `json:"splice"`
+	splice foreign.Splice
+	report *patch.Report
+	page   []byte
 }
 
 // graft puts fixes into a deliverable that was made elsewhere. All is done here, in this
 // process and its children.
 func (a *app) graft(ctx context.Context, c *cobra.Command, name string, o *patchFlags) error {
-	g := &grafting{app: a, patchFlags: o, begun: time.Now(), name: name}
+	g := &grafting{app: a, patchFlags: o, begun: time.Now(), name: name, show: a.reporter(o.quiet || o.json, o.verbose)}
+	defer g.show.Close()
 	base, err := g.check(c)
 	if err != nil {
 		return err
@@ -76,138 +82,132 @@ func (a *app) graft(ctx context.Context, c *cobra.Command, name string, o *patch
 		return err
 	}
 	defer film.Close()
-	if film.Container() != g.target.Container {
+	if film.Container() != g.target.Container && (film.Container() != "webm" || g.target.Container != "mkv") {
 		return fault.Userf("other-container", g.target.Path, fmt.Sprintf("BASE is %s, not %s", film.Container(), g.target.Container), "end OUT in ."+film.Container())
 	}
-	splice, err := g.write(ctx, film)
-	if err != nil {
+	if err := g.write(ctx, tool, film, base.path); err != nil {
 		return err
 	}
-	report, err := patch.ProveFiles(ctx, tool, base.path, g.target.Path, true)
-	if err != nil {
+	if err := writeReport(graftReport{g.report, g.splice}, g.target.Path); err != nil {
 		return err
 	}
-	report.Base.Name, report.Output.Name, report.Same = name, filepath.Base(g.target.Path), "packets"
-	problem := report.Check()
-	if problem == nil {
-		problem = splice.Covers(report)
-	}
-	report.Proved = problem == nil
-	if err := writeReport(graftReport{report, splice}, g.target.Path); err != nil {
+	if err := writePage(g.target.Path+pageSuffix, g.page); err != nil {
 		return err
 	}
-	page, err := pageOf(ctx, tool, report, base.path, g.target.Path)
-	if err != nil {
-		return err
-	}
-	if err := writePage(g.target.Path+pageSuffix, page); err != nil {
-		return err
-	}
-	if problem != nil {
-		return problem
-	}
-	return g.tell(report, splice)
+	g.show.Close()
+	return g.tell()
 }
 
-// check finds every mistake that can be found before anything is read.
-func (g *grafting) check(c *cobra.Command) (base input, err error) {
-	if !slices.Contains([]string{"same", "second", "in-band"}, g.foreign.Parameters) {
-		return base, fault.Userf("usage", "--parameters "+g.foreign.Parameters, "there is no such way", "give same, second or in-band")
+// prove proves what is to be OUT, which lies at path, and makes the page of it.
+func (g *grafting) prove(ctx context.Context, tool *ffmpeg.Tool, film *foreign.Film, base, path string) (err error) {
+	g.show.Note("proving that nothing else changed")
+	if g.splice.Decoders, err = film.Compare(ctx, path, g.splice); err != nil {
+		return err
 	}
-	for _, name := range []string{"source", "ripple", "rebuild", "data", "server", "workers", "audio", "same", "tolerance", "edl", "ranges", "fix", "start"} {
-		if c.Flags().Changed(name) {
-			return base, fault.Userf("usage", "--"+name, "it has no meaning with --foreign, which works on BASE alone and on this machine", "leave it out")
-		}
+	if g.report, err = patch.ProveFiles(ctx, tool, base, path, true); err != nil {
+		return err
 	}
+	r := g.report
+	r.Base.Name, r.Output.Name, r.Same = g.name, filepath.Base(g.target.Path), "packets"
+	if len(g.edl) > 0 {
+		r.Same = "timeline"
+	}
+	chunks := g.chunks()
+	r.Sound = g.heard()
+	r.Cost = &patch.Cost{Total: chunks.Total, Encoded: chunks.Encoded, Reused: chunks.Reused, EncodeSeconds: g.splice.CPUSeconds, WallSeconds: time.Since(g.begun).Seconds()}
+	if err := r.Check(); err != nil {
+		return err
+	}
+	if err := g.splice.Covers(r); err != nil {
+		return err
+	}
+	g.page, err = pageOf(ctx, tool, r, base, path)
+	return err
+}
+
+// graftReport is the report of such a patch: that of any, and what was done.
+type graftReport struct {
+	*patch.Report
+	Splice foreign.Splice `json:"splice"`
+}
+
+// heard tells whose sound OUT has.
+func (g *grafting) heard() string {
 	switch {
-	case g.output == "":
-		return base, fault.Userf("usage", c.Name(), "there is no OUT", "name it: -o OUT")
-	case len(g.ranges) == 0:
-		return base, fault.Userf("usage", c.Name(), "there is nothing to put into BASE", "add --range A-B=FIX")
+	case len(g.report.Tracks) == 0:
+		return "there is none."
+	case g.audio == newSound:
+		return "it is that of NEW, packet by packet."
+	case g.audio == patchSound:
+		return "in the ranges it is that of the fixes, with a fade of 5 ms at each end; each track was encoded anew."
 	}
-	if base, err = openInput(g.name, nil); err != nil {
-		return base, err
-	}
-	if base.path == "" {
-		return base, fault.Userf("bad-input", g.name, "a deliverable that was made elsewhere must be a file here", "fetch it first")
-	}
-	if g.fixes, err = parseFixes(g.ranges); err != nil {
-		return base, err
-	}
-	for _, in := range append([]input{base}, inputs(g.fixes)...) {
-		if in.path == "" {
-			return base, fault.Userf("bad-input", in.name, "with --foreign a fix must be a file here", "fetch it first")
-		}
-		if g.target, err = deliverable.Check(g.output, g.force, in.info); err != nil {
-			return base, err
-		}
-	}
-	return base, g.target.Sweep()
+	return "it is BASE's, packet by packet."
 }
 
-func inputs(all fixes) []input {
-	var out []input
-	for _, f := range all {
-		out = append(out, f.input)
-	}
-	return out
+// chunks counts BASE's groups of pictures, which take the place of chunks.
+func (g *grafting) chunks() job.Chunks {
+	return job.Chunks{Total: g.splice.Groups, Encoded: g.splice.NewGroups, Reused: g.splice.Groups - g.splice.NewGroups}
 }
 
 // write makes OUT.
-func (g *grafting) write(ctx context.Context, film *foreign.Film) (splice foreign.Splice, err error) {
-	var all []foreign.Fix
-	rate := film.Packets().Source.Video.Rate
-	for _, f := range g.fixes {
-		x := foreign.Fix{Path: f.input.path, Name: f.input.name, Aligned: g.aligned}
-		if x.Frames.From, err = frameAt(f.from, rate); err == nil {
-			x.Frames.To, err = frameAt(f.to, rate)
-		}
-		if err != nil {
-			return splice, fault.Userf("bad-range", f.text, err.Error(), "give timecodes 00:01:10:00, seconds 70.5, or frames 1713f")
-		}
-		all = append(all, x)
+func (g *grafting) write(ctx context.Context, tool *ffmpeg.Tool, film *foreign.Film, base string) error {
+	all, err := g.replaced(film.Packets())
+	if err != nil {
+		return err
 	}
 	dir, err := os.MkdirTemp("", "reweave-patch-*")
 	if err != nil {
-		return splice, fmt.Errorf("patch BASE: %w", err)
+		return fmt.Errorf("patch BASE: %w", err)
 	}
 	defer os.RemoveAll(dir)
-	err = g.target.Write(deliverable.Want{}, func(w io.Writer) error {
-		splice, err = film.Patch(ctx, all, g.foreign.Options, dir, w)
+	o := g.foreign.Options
+	if o.Sound = g.audio; g.source != nil {
+		o.NewSound = g.source.path
+	}
+	o.Progress = func(done, total int) { g.show.Progress(job.Progress{State: job.Encoding, Frames: done, Total: total}) }
+	return g.target.Write(deliverable.Want{}, func(w io.Writer) error {
+		g.splice, err = film.Patch(ctx, all, o, dir, w)
 		return err
-	}, nil)
-	return splice, err
+	}, func(path string) error { return g.prove(ctx, tool, film, base, path) })
 }
 
-// grafted is what patch --foreign --json prints.
+// grafted is what patch --foreign --json prints: what any patch does, and how the frames
+// were spliced.
 type grafted struct {
-	State       string            `json:"state"`
-	Output      string            `json:"output"`
-	Frames      int               `json:"frames"`
-	Bytes       int64             `json:"bytes"`
-	WallSeconds float64           `json:"wall_seconds"`
-	Changes     []patch.Announced `json:"changes"`
-	Splice      foreign.Splice    `json:"splice"`
-	Report      string            `json:"report"`
+	patched
+	Splice foreign.Splice `json:"splice"`
 }
 
-func (g *grafting) tell(r *patch.Report, s foreign.Splice) error {
-	if g.json {
-		return printObject(g.stdout, grafted{
-			"done", g.target.Path, r.Output.Frames, r.Output.Bytes, time.Since(g.begun).Seconds(), r.Changes, s, g.target.Path + reportSuffix,
-		})
+func (g *grafting) tell() error {
+	r := g.report
+	out := result{
+		State: job.Done, Output: g.target.Path, Frames: r.Output.Frames, Duration: float64(r.Output.Frames) / r.Rate.Float(), Chunks: g.chunks(),
+		WallSeconds: time.Since(g.begun).Seconds(), EncodeSeconds: g.splice.CPUSeconds, Bytes: r.Output.Bytes, Notes: g.splice.Warnings,
+	}
+	if len(g.edl) > 0 || g.list != "" {
+		out.Notes = append(slices.Clone(out.Notes), timingOnly)
+	}
+	switch {
+	case g.json:
+		return printObject(g.stdout, grafted{patched{result: out, Changes: r.Changes, Report: g.target.Path + reportSuffix}, g.splice})
+	case g.quiet:
+		for _, w := range g.splice.Warnings { // nobody would see them in OUT
+			if _, err := fmt.Fprintf(g.stderr, "warning: %s\n", w); err != nil {
+				return err
+			}
+		}
+		return nil
 	}
 	var b strings.Builder
-	for _, w := range s.Warnings {
-		fmt.Fprintf(&b, "  warning  %s\n", w)
-	}
-	if g.quiet {
-		_, err := io.WriteString(g.stderr, b.String())
-		return err
-	}
-	fmt.Fprintf(&b, "  encoded  %s (%s)\n", strings.Join(s.Encoder, " "), s.Way)
-	for _, x := range s.Regions {
+	fmt.Fprintf(&b, "  encoded  %s (%s)\n", strings.Join(g.splice.Encoder, " "), g.splice.Way)
+	for _, x := range g.splice.Regions {
 		fmt.Fprintf(&b, "  grown    frames %d–%d are new; %d of them were decoded from BASE and lose a generation\n", x.Frames.From, x.Frames.To, x.Again)
 	}
-	return g.printf("%s\n%s%s", g.target.Path, b.String(), summary(r))
+	switch n := len(g.splice.Decoders); {
+	case n > 1:
+		fmt.Fprintf(&b, "  decoders %s agree on every frame around the seams\n", strings.Join(g.splice.Decoders, " and "))
+	default:
+		fmt.Fprintf(&b, "  decoders one: this ffmpeg has no second decoder to ask\n")
+	}
+	return g.printf("%s%s%s", out.report(), b.String(), summary(r))
 }

@@ -56,9 +56,10 @@ Then the patch is proved: the packets that are kept are compared with those of B
 two groups of pictures on either side of every seam are decoded. OUT` + reportSuffix + ` holds
 the proof, and OUT` + pageSuffix + ` shows it; reweave verify repeats it. BASE is only read.
 
-With --foreign, BASE is an MP4 or MOV that was made elsewhere. Each range grows to the
-nearest places where a decoder can change over; what lies between is decoded from BASE and
-encoded again. All else of BASE stays as it is, byte for byte.`,
+With --foreign, BASE is an MP4, MOV, Matroska or WebM that was made elsewhere. Each range
+grows to the nearest places where a decoder can change over; what lies between is decoded
+from BASE and encoded again. All else of BASE stays as it is, byte for byte; so does its
+sound, unless --audio says otherwise.`,
 		Example: `  reweave patch film.mp4 --source film-v2.mov -o film-v2.mp4
   reweave patch film.mp4 --source film.mov --range 00:01:10:00-00:01:14:12=fix.mov -o film-v2.mp4
   reweave patch film.mp4 --source film-v2.mov --edl film.edl --edl film-v2.edl -o film-v2.mp4
@@ -171,7 +172,7 @@ func (p *patching) like(ctx context.Context, cl *client.Client) error {
 	if spec.Keep, err = p.keepByEDL(p.manifest, p.name, spec.Like.Rate); err != nil {
 		return err
 	}
-	listed, err := p.fixesOf(p.manifest, p.name, spec.Like.Rate, p.aligned)
+	listed, err := p.fixesOf(p.manifest.Frames, p.name, spec.Like.Rate, p.aligned)
 	if err != nil {
 		return err
 	}

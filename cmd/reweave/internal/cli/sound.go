@@ -30,7 +30,7 @@ func (p *patching) soundOf(ctx context.Context, cl *client.Client) (*job.Sound, 
 		return &job.Sound{Edits: true}, nil
 	case keepSound:
 	default:
-		return nil, fault.Userf("usage", "patch", "there is no way "+strconv.Quote(p.audio)+" to patch the sound", "use keep, new or patch")
+		return nil, noSuchSound(p.audio)
 	}
 	if p.manifest.Spec.Audio == "none" || len(p.manifest.Plan.Audio) == 0 {
 		return nil, fault.Userf("usage", p.name, "it has no sound to keep", "say --audio new")
@@ -46,4 +46,8 @@ func (p *patching) soundOf(ctx context.Context, cl *client.Client) (*job.Sound, 
 	}
 	src, err := sourceFor(ctx, cl, in, p.sharesFiles, p.show)
 	return &job.Sound{Source: src, Name: filepath.Base(p.name)}, err
+}
+
+func noSuchSound(way string) error {
+	return fault.Userf("usage", "patch", "there is no way "+strconv.Quote(way)+" to patch the sound", "use keep, new or patch")
 }

@@ -140,16 +140,9 @@ func (o *timelineFlags) keepByEDL(m *plan.Manifest, base string, rate media.Rati
 	if len(o.edl) == 0 {
 		return nil, nil
 	}
-	old, new, d, err := timelines(o.edl, timeline.Options{Rate: rate, Start: o.start})
+	new, d, err := o.compared(m.Frames, base, rate)
 	if err != nil {
 		return nil, err
-	}
-	if old.Length != m.Frames {
-		return nil, fault.Userf("bad-timeline", o.edl[0], fmt.Sprintf("it is %d frames long, from %s to %s, and %s has %d", old.Length, old.Text(old.Start), old.Text(old.Start+old.Length), base, m.Frames),
-			"give the timeline that BASE was made of; if it begins before its first event, say where: --start TIMECODE")
-	}
-	if new.Length == 0 {
-		return nil, fault.Userf("bad-timeline", o.edl[1], "it is empty", "give the timeline that NEW was rendered from")
 	}
 	o.keepsByEDL = true
 	k := &job.Keep{Base: m.SHA256, Frames: new.Length}
@@ -159,9 +152,26 @@ func (o *timelineFlags) keepByEDL(m *plan.Manifest, base string, rate media.Rati
 	return k, nil
 }
 
+// compared compares the two timelines, of which the old one is that of BASE, which has so
+// many frames.
+func (o *timelineFlags) compared(frames int, base string, rate media.Rational) (*timeline.Timeline, *timeline.Diff, error) {
+	old, new, d, err := timelines(o.edl, timeline.Options{Rate: rate, Start: o.start})
+	if err != nil {
+		return nil, nil, err
+	}
+	if old.Length != frames {
+		return nil, nil, fault.Userf("bad-timeline", o.edl[0], fmt.Sprintf("it is %d frames long, from %s to %s, and %s has %d", old.Length, old.Text(old.Start), old.Text(old.Start+old.Length), base, frames),
+			"give the timeline that BASE was made of; if it begins before its first event, say where: --start TIMECODE")
+	}
+	if new.Length == 0 {
+		return nil, nil, fault.Userf("bad-timeline", o.edl[1], "it is empty", "give the timeline that NEW was rendered from")
+	}
+	return new, d, nil
+}
+
 // fixesOf makes of the ranges of --ranges what --range would have given. Files are looked
-// for beside the list.
-func (o *timelineFlags) fixesOf(m *plan.Manifest, base string, rate media.Rational, aligned bool) (fixes, error) {
+// for beside the list. frames is how many BASE has.
+func (o *timelineFlags) fixesOf(frames int, base string, rate media.Rational, aligned bool) (fixes, error) {
 	if o.list == "" {
 		return nil, nil
 	}
@@ -176,8 +186,8 @@ func (o *timelineFlags) fixesOf(m *plan.Manifest, base string, rate media.Ration
 	var all fixes
 	for _, r := range ranges {
 		where := fmt.Sprintf("%s:%d", o.list, r.Line)
-		if r.To > m.Frames {
-			return nil, fault.Userf("bad-timeline", where, fmt.Sprintf("it ends with frame %d of %s, which has %d", r.To, base, m.Frames),
+		if r.To > frames {
+			return nil, fault.Userf("bad-timeline", where, fmt.Sprintf("it ends with frame %d of %s, which has %d", r.To, base, frames),
 				"if the timeline doesn't begin at 00:00:00:00, say where: --start 01:00:00:00")
 		}
 		file := o.fix

@@ -20,15 +20,17 @@ import (
 var Containers = []string{"mp4", "mov", "mkv", "ivf"}
 
 // ContainerOf returns the container that the extension of path names.
-func ContainerOf(path string) (string, error) {
+func ContainerOf(path string) (string, error) { return oneOf(path, Containers) }
+
+func oneOf(path string, containers []string) (string, error) {
 	ext := strings.ToLower(strings.TrimPrefix(filepath.Ext(path), "."))
-	for _, c := range Containers {
+	for _, c := range containers {
 		if ext == c {
 			return c, nil
 		}
 	}
 	return "", fault.Userf("unknown-container", path, "the name doesn't say which container to write",
-		"end it in ."+strings.Join(Containers, ", ."))
+		"end it in ."+strings.Join(containers, ", ."))
 }
 
 // Target is a place where a deliverable may be put.
@@ -43,7 +45,12 @@ type Target struct {
 // A file that exists is refused unless overwrite is set, and always when it is
 // input, which may be nil.
 func Check(path string, overwrite bool, input fs.FileInfo) (Target, error) {
-	container, err := ContainerOf(path)
+	return CheckIn(path, Containers, overwrite, input)
+}
+
+// CheckIn is Check for a deliverable of other containers.
+func CheckIn(path string, containers []string, overwrite bool, input fs.FileInfo) (Target, error) {
+	container, err := oneOf(path, containers)
 	if err != nil {
 		return Target{}, err
 	}

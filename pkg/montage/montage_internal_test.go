@@ -1,4 +1,4 @@
-package splitter
+package montage
 
 import (
 	"testing"
@@ -12,11 +12,11 @@ func TestMontageChangesNothingOutsideItsStretches(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		const rate = 1000 // so that a fade is five samples
 		total := rapid.IntRange(50, 400).Draw(t, "samples of the track")
-		m := montage{rate: rate, channels: 1, start: float64(rapid.IntRange(0, 20).Draw(t, "start")) / rate}
+		m := Montage{Rate: rate, Channels: 1, Start: float64(rapid.IntRange(0, 20).Draw(t, "start")) / rate}
 		type sample struct{ input, at int } // of the input, counted from its beginning
 		var want []sample
 		at := 0
-		first := int(m.start*rate + 0.5)
+		first := int(m.Start*rate + 0.5)
 		for k := range rapid.IntRange(1, 3).Draw(t, "splices") {
 			from := at + rapid.IntRange(0, 25).Draw(t, "gap")
 			to := from + rapid.IntRange(0, 25).Draw(t, "replaced")
@@ -25,10 +25,9 @@ func TestMontageChangesNothingOutsideItsStretches(t *testing.T) {
 			}
 			length := rapid.IntRange(1, 60).Draw(t, "length")
 			late := rapid.IntRange(0, 10).Draw(t, "late")
-			m.splices = append(m.splices, splice{
-				from: float64(first+from) / rate, to: float64(first+to) / rate, at: float64(100+late) / rate, length: float64(length) / rate,
+			m.Splices = append(m.Splices, Splice{
+				From: float64(first+from) / rate, To: float64(first+to) / rate, At: float64(100+late) / rate, Length: float64(length) / rate, Start: 0.1,
 			})
-			m.starts = append(m.starts, 0.1)
 			for i := at; i < from; i++ {
 				want = append(want, sample{0, i})
 			}

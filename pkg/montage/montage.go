@@ -1,4 +1,5 @@
-package splitter
+// Package montage puts stretches of other sound into a track, sample by sample.
+package montage
 
 import (
 	"fmt"
@@ -6,13 +7,25 @@ import (
 	"strings"
 )
 
-// montage is an audio track of which stretches come from other files. Everything is cut at
-// samples, and only within the stretches: outside of them no sample changes.
-type montage struct {
-	rate, channels int
-	start          float64 // of the track, in seconds of the source's clock
-	splices        []splice
-	starts         []float64 // of the splices' tracks, in seconds of their clocks
+// Montage is an audio track of which stretches come from other files. Everything is cut at
+// samples, and only within the stretches: outside of them no sample changes. The track is
+// ffmpeg's first input, the splices are the others.
+type Montage struct {
+	Rate, Channels int
+	// Track is its number among the sound tracks of all inputs.
+	Track int
+	// Start is when the track begins, in seconds of the film's clock.
+	Start   float64
+	Splices []Splice
+}
+
+// Splice is a stretch of the film whose sound comes from another file.
+type Splice struct {
+	// From and To are the stretch, in seconds of the film's clock; At is when it begins
+	// in seconds of the other file's clock, and Length how long it is.
+	From, To, At, Length float64
+	// Start is when the other file's track begins, in seconds of its clock.
+	Start float64
 }
 
 // fade is how long one sound turns into the other at a seam, in seconds: long enough to
@@ -20,10 +33,10 @@ type montage struct {
 const fade = 0.005
 
 // samples converts seconds.
-func (m montage) samples(seconds float64) int64 { return int64(math.Round(seconds * float64(m.rate))) }
+func (m Montage) samples(seconds float64) int64 { return int64(math.Round(seconds * float64(m.Rate))) }
 
-// begin returns when the result begins, in seconds of the source's clock.
-func (m montage) begin() float64 { return min(m.start, m.splices[0].from) }
+// Begin returns when the result begins, in seconds of the film's clock.
+func (m Montage) Begin() float64 { return min(m.Start, m.Splices[0].From) }
 
 // cut is a piece of one of the inputs: samples from to to, to being -1 for its end. Where
 // from is below 0 it begins with silence.
@@ -36,14 +49,14 @@ type cut struct {
 
 // cuts returns the pieces, in order. Where a piece and the next one meet, the film's own
 // sound goes on into the stretch for as long as one fades into the other.
-func (m montage) cuts() (all []cut) {
+func (m Montage) cuts() (all []cut) {
 	at := int64(0) // of the track, what is not used yet
 	owed := int64(0)
-	for k, s := range m.splices {
-		from, to := m.samples(s.from-m.start), m.samples(s.to-m.start)
-		length := m.samples(s.length)
+	for k, s := range m.Splices {
+		from, to := m.samples(s.From-m.Start), m.samples(s.To-m.Start)
+		length := m.samples(s.Length)
 		soft := min(m.samples(fade), length/4)
-		begin := m.samples(s.at - m.starts[k])
+		begin := m.samples(s.At - s.Start)
 		end := begin + length
 		if from > at {
 			all = append(all, cut{0, at - owed, from + soft, owed})
@@ -57,8 +70,8 @@ func (m montage) cuts() (all []cut) {
 	return append(all, cut{0, at - owed, -1, owed})
 }
 
-// graph returns the filters from the inputs to [out].
-func (m montage) graph() string {
+// Graph returns the filters from the inputs to [out].
+func (m Montage) Graph() string {
 	all := m.cuts()
 	var g strings.Builder
 	own := 0
@@ -67,7 +80,7 @@ func (m montage) graph() string {
 			own++
 		}
 	}
-	fmt.Fprintf(&g, "[0:a:0]%s,asplit=%d", m.form(), own)
+	fmt.Fprintf(&g, "[0:a:%d]%s,asplit=%d", m.Track, m.form(), own)
 	for n := range own {
 		fmt.Fprintf(&g, "[own%d]", n)
 	}
@@ -78,7 +91,7 @@ func (m montage) graph() string {
 			own++
 			fmt.Fprintf(&g, ";%s", in)
 		} else {
-			fmt.Fprintf(&g, ";[%d:a:0]%s,", c.input, m.form())
+			fmt.Fprintf(&g, ";[%d:a:%d]%s,", c.input, m.Track, m.form())
 		}
 		from, to := c.from, c.to
 		if from < 0 { // it begins later than its pictures, or than what it replaces
@@ -112,8 +125,8 @@ func (m montage) graph() string {
 }
 
 // form is the form that all sounds take: that of the track.
-func (m montage) form() string {
-	return fmt.Sprintf("aresample=%d:async=1,aformat=sample_fmts=fltp:sample_rates=%[1]d:channel_layouts=%s", m.rate, layoutOf(m.channels))
+func (m Montage) form() string {
+	return fmt.Sprintf("aresample=%d:async=1,aformat=sample_fmts=fltp:sample_rates=%[1]d:channel_layouts=%s", m.Rate, layoutOf(m.Channels))
 }
 
 // layoutOf names the usual layout of a number of channels.

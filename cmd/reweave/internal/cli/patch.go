@@ -29,12 +29,7 @@ type patchFlags struct {
 	foreign foreignFlags
 }
 
-func (a *app) patchCommand() *cobra.Command {
-	var o patchFlags
-	c := &cobra.Command{
-		Use:   "patch BASE [--source NEW] [--range A-B=FIX] -o OUT",
-		Short: "Make a deliverable from a changed source, encoding only what changed",
-		Long: `Makes of NEW what BASE is: the same settings, the same encoder, and every chunk of BASE
+const patchHelp = `Makes of NEW what BASE is: the same settings, the same encoder, and every chunk of BASE
 that is still the same. BASE is a deliverable that was made here, or the id of a job. What
 changed is found by itself, by the packets of NEW. Where none of them are those of BASE's
 source, frames that decode to the same pixels are the same: a remux, or a lossless export.
@@ -59,7 +54,14 @@ the proof, and OUT` + pageSuffix + ` shows it; reweave verify repeats it. BASE i
 With --foreign, BASE is an MP4, MOV, Matroska or WebM that was made elsewhere. Each range
 grows to the nearest places where a decoder can change over; what lies between is decoded
 from BASE and encoded again. All else of BASE stays as it is, byte for byte; so does its
-sound, unless --audio says otherwise.`,
+sound, unless --audio says otherwise.`
+
+func (a *app) patchCommand() *cobra.Command {
+	var o patchFlags
+	c := &cobra.Command{
+		Use:   "patch BASE [--source NEW] [--range A-B=FIX] -o OUT",
+		Short: "Make a deliverable from a changed source, encoding only what changed",
+		Long:  patchHelp,
 		Example: `  reweave patch film.mp4 --source film-v2.mov -o film-v2.mp4
   reweave patch film.mp4 --source film.mov --range 00:01:10:00-00:01:14:12=fix.mov -o film-v2.mp4
   reweave patch film.mp4 --source film-v2.mov --edl film.edl --edl film-v2.edl -o film-v2.mp4

@@ -226,11 +226,11 @@ func TestWorkersAndEncoders(t *testing.T) {
 	if es, err := f.client.Encoders(t.Context()); err != nil || len(es) != 1 || es[0].Build != "b1" {
 		t.Errorf("encoders %v, %v", es, err)
 	}
-	p := f.refused(422, "unsupported-preset", http.MethodPost, "/v1/jobs", `{"source":"s3://a/b","video":{"preset":"fast"}}`)
+	p := f.refused(422, "unsupported-preset", http.MethodPost, "/v1/jobs", `{"source":"s3://films/b","video":{"preset":"fast"}}`)
 	if !strings.Contains(p.Hint, "medium, slow") {
 		t.Errorf("hint %q does not name the presets there are", p.Hint)
 	}
-	p = f.refused(422, "unsupported-codec", http.MethodPost, "/v1/jobs", `{"source":"s3://a/b","video":{"codec":"librav1e"}}`)
+	p = f.refused(422, "unsupported-codec", http.MethodPost, "/v1/jobs", `{"source":"s3://films/b","video":{"codec":"librav1e"}}`)
 	if !strings.Contains(p.Hint, "libx264") {
 		t.Errorf("hint %q does not name the codecs there are", p.Hint)
 	}

@@ -26,22 +26,22 @@ func TestNewKey(t *testing.T) {
 	if err := cfg.Validate(); err != nil || !nkeys.IsValidPublicUserKey(public) {
 		t.Errorf("printed %q, and the seed is not good: %v", public, err)
 	}
-	if code, stdout, _ := run(t, "keys", "show", file); code != exitDone || strings.TrimSpace(stdout) != public {
+	if code, stdout, _ = run(t, "keys", "show", file); code != exitDone || strings.TrimSpace(stdout) != public {
 		t.Errorf("show: %d, %q, not %q", code, stdout, public)
 	}
 	line := regexp.MustCompile(`^\{nkey: ` + public + `, .*publish: \$ENCODER_PUBLISH, .*"_INBOX_west\.>"`)
-	if code, stdout, _ := run(t, "keys", "show", file, "--worker", "west"); code != exitDone || !line.MatchString(stdout) {
+	if code, stdout, _ = run(t, "keys", "show", file, "--worker", "west"); code != exitDone || !line.MatchString(stdout) {
 		t.Errorf("show --worker: %d, %q", code, stdout)
 	}
 
 	before, _ := os.ReadFile(file)
-	if code, _, stderr := run(t, "keys", "new", file); code != exitUser || !strings.Contains(stderr, "exists already (choose another name, or add --replace") {
+	if code, _, stderr = run(t, "keys", "new", file); code != exitUser || !strings.Contains(stderr, "exists already (choose another name, or add --replace") {
 		t.Errorf("over another key: %d, %s", code, stderr)
 	}
 	if same, _ := os.ReadFile(file); string(same) != string(before) {
 		t.Error("the old seed is gone")
 	}
-	if code, stdout, _ := run(t, "keys", "new", "--replace", file); code != exitDone || strings.TrimSpace(stdout) == public {
+	if code, stdout, _ = run(t, "keys", "new", "--replace", file); code != exitDone || strings.TrimSpace(stdout) == public {
 		t.Errorf("--replace: %d, %q", code, stdout)
 	}
 	if left, _ := filepath.Glob(filepath.Join(filepath.Dir(file), "*.new")); len(left) > 0 {

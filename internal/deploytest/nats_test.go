@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -68,6 +69,36 @@ func TestRightsAreWrittenOnce(t *testing.T) {
 	}
 }
 
+// For operator mode the same rights are printed as arguments of nsc.
+func TestSubjectsAreThoseOfThePermissions(t *testing.T) {
+	newRing(t)
+	o, err := server.ProcessConfigFile(filepath.Join(root(t), "deploy/nats/nats.conf"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, u := range o.Nkeys {
+		who := owner(u)
+		out, err := exec.CommandContext(t.Context(), filepath.Join(root(t), "deploy/nats/subjects.sh"), who).Output()
+		want := []string{"--allow-pub", strings.Join(u.Permissions.Publish.Allow, ","), "--allow-sub", strings.Join(u.Permissions.Subscribe.Allow, ",")}
+		if got := strings.Fields(string(out)); err != nil || !slices.Equal(got, want) {
+			t.Errorf("%s: %v, %q, want %q", who, err, got, want)
+		}
+	}
+	if out, err := exec.CommandContext(t.Context(), filepath.Join(root(t), "deploy/nats/subjects.sh"), "nobody").Output(); err == nil || len(out) > 0 {
+		t.Errorf("of nobody it prints %q", out)
+	}
+}
+
+// owner is the service that has a key.
+func owner(u *server.NkeyUser) string {
+	for _, s := range Services() {
+		if os.Getenv("NATS_"+strings.ToUpper(s)+"_NKEY") == u.Nkey {
+			return s
+		}
+	}
+	return "nobody"
+}
+
 // checkUsers wants one key for each service, none of which may do everything, and no
 // passwords.
 func checkUsers(t *testing.T, o *server.Options) {
@@ -77,12 +108,7 @@ func checkUsers(t *testing.T, o *server.Options) {
 	}
 	var names []string
 	for _, u := range o.Nkeys {
-		who := "nobody"
-		for _, s := range Services() {
-			if os.Getenv("NATS_"+strings.ToUpper(s)+"_NKEY") == u.Nkey {
-				who = s
-			}
-		}
+		who := owner(u)
 		names = append(names, who)
 		if u.Permissions == nil || slices.Contains(u.Permissions.Publish.Allow, ">") ||
 			len(u.Permissions.Publish.Allow) == 0 || !slices.Contains(u.Permissions.Subscribe.Allow, "_INBOX_"+who+".>") {

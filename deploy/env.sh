@@ -1,7 +1,7 @@
 #!/bin/sh
 # Writes what docker-compose.yml needs and nobody should have made up: deploy/.env from
 # deploy/reweave.env.example, with generated secrets; a key for each service to join NATS
-# with, its seed in deploy/keys/SERVICE/seed; and an admin's token for the API in
+# with, and one for whoever runs it, the seed in deploy/keys/SERVICE/seed; and an admin's token for the API in
 # deploy/token, by whose digest in deploy/tokens the API knows it. What is there is left
 # alone: the secrets are those of the volumes' contents. To replace a key, remove its seed
 # and run this again.
@@ -60,7 +60,7 @@ fi
 # The containers' user is in the group of the seeds, since only root could give it the files.
 group=$(id -g)
 [ "$(id -u)" != 0 ] || group=65532
-for name in api splitter encoder muxer; do
+for name in api splitter encoder muxer admin; do
 	upper=$(echo "$name" | tr '[:lower:]' '[:upper:]')
 	if [ -e "keys/$name/seed" ] && grep -q "^NATS_${upper}_NKEY=U" .env; then
 		continue

@@ -7,8 +7,8 @@
 set -eu
 cd "$(dirname "$0")"
 case ${1:-} in
-api | splitter | encoder | muxer) ;;
-*) echo "usage: subjects.sh api|splitter|encoder|muxer" >&2; exit 2 ;;
+api | splitter | encoder | muxer | admin) ;;
+*) echo "usage: subjects.sh api|splitter|encoder|muxer|admin" >&2; exit 2 ;;
 esac
 upper=$(echo "$1" | tr '[:lower:]' '[:upper:]')
 

@@ -62,7 +62,7 @@ func (e envScript) text(t *testing.T, name string) []byte {
 // and the public half of just that seed in .env.
 func (e envScript) checkKeys(t *testing.T, values map[string]string) {
 	t.Helper()
-	for _, s := range Services() {
+	for _, s := range joiners() {
 		name := "keys/" + s + "/seed"
 		info, err := os.Stat(filepath.Join(e.dir, name))
 		if err != nil || info.Mode().Perm() != 0o640 {

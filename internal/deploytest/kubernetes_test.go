@@ -31,7 +31,7 @@ var keyPair, seed = []string{"access-key", "secret-key"}, []string{"seed"}
 
 // wanted are those of production, whose NATS has TLS, also between its servers.
 var wanted = merged(perService, SecretKeys{
-	"reweave-nats":        {"api-nkey", "splitter-nkey", "encoder-nkey", "muxer-nkey"},
+	"reweave-nats":        {"api-nkey", "splitter-nkey", "encoder-nkey", "muxer-nkey", "admin-nkey"},
 	"reweave-nats-tls":    {"ca.crt", "tls.crt", "tls.key"},
 	"reweave-nats-routes": {"ca.crt", "tls.crt", "tls.key"},
 })

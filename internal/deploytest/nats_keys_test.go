@@ -27,7 +27,7 @@ type ring string
 func newRing(t *testing.T) ring {
 	t.Helper()
 	r := ring(t.TempDir())
-	for _, s := range append(Services(), "stranger") {
+	for _, s := range append(joiners(), "stranger") {
 		pair, err := nkeys.CreateUser()
 		if err != nil {
 			t.Fatal(err)
@@ -49,6 +49,9 @@ func newRing(t *testing.T) ring {
 	}
 	return r
 }
+
+// joiners are all that have a key: the services, and whoever runs them.
+func joiners() []string { return append(Services(), "admin") }
 
 func (r ring) seed(service string) string { return filepath.Join(string(r), service) }
 

@@ -45,7 +45,7 @@ func TestAWorkerIsLetInAndShutOut(t *testing.T) {
 	d := deployed(t)
 	join(t, d, "api", testenv.Logger(t))
 	other := join(t, d, "encoder", testenv.Logger(t))
-	const last = "$MUXER_RIGHTS}\n"
+	const last = "$ADMIN_RIGHTS}\n"
 	line := workerLine("west", d.keys.make(t, "west")) + "\n"
 	d.edit(t, "users.conf", last, last+line)
 

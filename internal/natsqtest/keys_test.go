@@ -16,12 +16,12 @@ import (
 // keyring is a directory with the seed of each service, and of workers.
 type keyring struct{ dir string }
 
-// newKeyring makes a key for each service and tells the server's configuration, by its
+// newKeyring makes a key for each service and the admin and tells the server's configuration, by its
 // variables, the public halves.
 func newKeyring(t *testing.T) keyring {
 	t.Helper()
 	k := keyring{t.TempDir()}
-	for _, s := range services {
+	for _, s := range append([]string{"admin"}, services...) {
 		t.Setenv(variable(s), k.make(t, s))
 	}
 	return k

@@ -20,7 +20,7 @@ func operated(t *testing.T) *deployment {
 	d := &deployment{keys: newKeyring(t), dir: copied(t), also: func(*natsserver.Options) {}}
 	account := must(nkeys.CreateAccount())(t)
 	for _, u := range d.options(t).Nkeys {
-		for _, who := range services {
+		for _, who := range append([]string{"admin"}, services...) {
 			if os.Getenv(variable(who)) == u.Nkey {
 				d.issue(t, account, who, u.Permissions)
 			}

@@ -78,7 +78,7 @@ func (c *cluster) encrypt(t *testing.T) {
 // letIn has NATS know the worker, and shutOut forget it.
 func (c *cluster) letIn(t *testing.T) {
 	t.Helper()
-	c.nats.edit(t, "users.conf", "$MUXER_RIGHTS}\n", "$MUXER_RIGHTS}\n"+c.line)
+	c.nats.edit(t, "users.conf", "$ADMIN_RIGHTS}\n", "$ADMIN_RIGHTS}\n"+c.line)
 }
 
 func (c *cluster) shutOut(t *testing.T) {

@@ -73,7 +73,7 @@ func (f *fleet) start(ctx context.Context) error {
 			return err
 		}
 		cmd := exec.CommandContext(ctx, filepath.Join(f.bin, "reweave-"+name))
-		cmd.Env = append(os.Environ(), "REWEAVE_NATS_URL="+f.stack.NATSURL(), "REWEAVE_S3_ENDPOINT="+s3.Endpoint,
+		cmd.Env = append(os.Environ(), "REWEAVE_NATS_URL="+f.stack.NATSURL(), "REWEAVE_NATS_NKEY="+f.stack.NATSSeed(), "REWEAVE_S3_ENDPOINT="+s3.Endpoint,
 			"REWEAVE_S3_ACCESS_KEY="+s3.AccessKey, "REWEAVE_S3_SECRET_KEY="+s3.SecretKey, "REWEAVE_S3_BUCKET="+s3.Bucket,
 			"REWEAVE_HTTP_LISTEN=127.0.0.1:"+port, "REWEAVE_LOG_LEVEL=warn")
 		if name == "api" {

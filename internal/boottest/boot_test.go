@@ -77,7 +77,7 @@ func run(t *testing.T, kind string, env ...string) (*exec.Cmd, string) {
 	l.Close()
 	s3 := stack.S3()
 	cmd := exec.CommandContext(t.Context(), os.Args[0])
-	cmd.Env = append(os.Environ(), childEnv+"="+kind, "REWEAVE_HTTP_LISTEN="+addr, "REWEAVE_NATS_URL="+stack.NATSURL(),
+	cmd.Env = append(os.Environ(), childEnv+"="+kind, "REWEAVE_HTTP_LISTEN="+addr, "REWEAVE_NATS_URL="+stack.NATSURL(), "REWEAVE_NATS_NKEY="+stack.NATSSeed(),
 		"REWEAVE_S3_ENDPOINT="+s3.Endpoint, "REWEAVE_S3_ACCESS_KEY="+s3.AccessKey, "REWEAVE_S3_SECRET_KEY="+s3.SecretKey)
 	cmd.Env = append(cmd.Env, env...)
 	cmd.Stdout, cmd.Stderr = t.Output(), t.Output()

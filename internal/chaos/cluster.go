@@ -57,7 +57,7 @@ func (w *world) startNode(n *node) error {
 	if err != nil {
 		return err
 	}
-	n.proc, err = w.spawn(n.Name, self, append(os.Environ(), serverEnv+"=node", nodeEnv+"="+string(text), secretEnv+"="+w.secret))
+	n.proc, err = w.spawn(n.Name, self, append(os.Environ(), serverEnv+"=node", nodeEnv+"="+string(text), natsKeyEnv+"="+w.natsKey))
 	return err
 }
 

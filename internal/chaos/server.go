@@ -15,12 +15,13 @@ import (
 
 // serverEnv makes this program a server: nats or s3. The others tell it where.
 const (
-	serverEnv = "CHAOS_SERVER"
-	addrEnv   = "CHAOS_ADDR"
-	dirEnv    = "CHAOS_DIR"
-	secretEnv = "CHAOS_SECRET"
-	nodeEnv   = "CHAOS_NODE"  // of a NATS cluster: its own JSON
-	spaceEnv  = "CHAOS_SPACE" // size of a file system of its own for S3; "" for none
+	serverEnv  = "CHAOS_SERVER"
+	addrEnv    = "CHAOS_ADDR"
+	dirEnv     = "CHAOS_DIR"
+	secretEnv  = "CHAOS_SECRET"
+	natsKeyEnv = "CHAOS_NATS_KEY" // public half of the key of all clients
+	nodeEnv    = "CHAOS_NODE"     // of a NATS cluster: its own JSON
+	spaceEnv   = "CHAOS_SPACE"    // size of a file system of its own for S3; "" for none
 )
 
 // serveMaybe serves when this process was started to be a server, and reports whether
@@ -36,12 +37,12 @@ func serveMaybe() bool {
 	switch kind {
 	case "nats":
 		if err == nil {
-			err = embed.ServeNATS(ctx, addr, dir, secret, log, func() { log.Info("serves") })
+			err = embed.ServeNATS(ctx, addr, dir, os.Getenv(natsKeyEnv), log, func() { log.Info("serves") })
 		}
 	case "node":
 		var n embed.Node
 		if err = json.Unmarshal([]byte(os.Getenv(nodeEnv)), &n); err == nil {
-			err = embed.ServeNode(ctx, n, secret, log)
+			err = embed.ServeNode(ctx, n, os.Getenv(natsKeyEnv), log)
 		}
 	case "s3":
 		if size := os.Getenv(spaceEnv); size != "" {

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
+	"github.com/nats-io/nkeys"
 	"go.uber.org/zap"
 
 	"github.com/reweave/reweave/pkg/client"
@@ -54,6 +55,7 @@ type world struct {
 	h        *harness
 	dir      string
 	secret   string
+	natsKey  string // its public half; the seed is in natsSeed
 	natsAddr string
 	s3Addr   string
 	nats, s3 *process
@@ -93,6 +95,9 @@ func (h *harness) newWorld(ctx context.Context, f fleet) (w *world, err error) {
 			return w, err
 		}
 	}
+	if w.natsKey, err = putSeed(w.natsSeed()); err != nil {
+		return w, err
+	}
 	if w.shim, err = w.putShim("shim", ""); err != nil {
 		return w, err
 	}
@@ -120,7 +125,7 @@ func (w *world) startServers(ctx context.Context) (err error) {
 	if w.store, err = s3store.Connect(limited, w.s3Config()); err != nil {
 		return err
 	}
-	if w.bus, err = natsq.Connect(limited, natsq.Config{URL: w.natsURL(w.natsAddr), AckWait: lease, Replicas: w.replicas()}, zap.NewNop()); err != nil {
+	if w.bus, err = natsq.Connect(limited, natsq.Config{URL: w.natsURL(w.natsAddr), NKey: w.natsSeed(), AckWait: lease, Replicas: w.replicas()}, zap.NewNop()); err != nil {
 		return err
 	}
 	w.js, err = jetstream.New(w.bus.Conn())
@@ -137,9 +142,27 @@ func (w *world) s3Config() s3store.Config {
 func (w *world) natsURL(addr string) string {
 	var urls []string
 	for a := range strings.SplitSeq(addr, ",") {
-		urls = append(urls, "nats://reweave:"+w.secret+"@"+a)
+		urls = append(urls, "nats://"+a)
 	}
 	return strings.Join(urls, ",")
+}
+
+func (w *world) natsSeed() string { return filepath.Join(w.dir, "nats.seed") }
+
+// putSeed writes the seed of a new key to a file and returns the public half.
+func putSeed(file string) (public string, err error) {
+	pair, err := nkeys.CreateUser()
+	if err != nil {
+		return "", err
+	}
+	seed, err := pair.Seed()
+	if err != nil {
+		return "", err
+	}
+	if err := os.WriteFile(file, seed, 0o600); err != nil {
+		return "", err
+	}
+	return pair.PublicKey()
 }
 
 func (w *world) replicas() int { return max(1, len(w.nodes)) }
@@ -154,7 +177,7 @@ func (w *world) server(kind, addr, dir string) (*process, error) {
 		return nil, err
 	}
 	return w.spawn(kind, self, append(os.Environ(), serverEnv+"="+kind, addrEnv+"="+addr, dirEnv+"="+filepath.Join(w.dir, dir),
-		secretEnv+"="+w.secret, spaceEnv+"="+w.fleet.space, skewEnv+"="+w.skewOf(kind)))
+		secretEnv+"="+w.secret, natsKeyEnv+"="+w.natsKey, spaceEnv+"="+w.fleet.space, skewEnv+"="+w.skewOf(kind)))
 }
 
 func (w *world) startNATS(ctx context.Context) (err error) {
@@ -232,7 +255,7 @@ func (w *world) environ(name, kind string, f fleet) []string {
 	}
 	env := []string{
 		"PATH=" + w.shim + ":" + os.Getenv("PATH"), "HOME=" + w.dir, "TMPDIR=" + filepath.Join(w.dir, "tmp"),
-		"REWEAVE_NATS_URL=" + w.natsURL(natsAddr), "REWEAVE_NATS_ACK_WAIT=" + lease.String(),
+		"REWEAVE_NATS_URL=" + w.natsURL(natsAddr), "REWEAVE_NATS_NKEY=" + w.natsSeed(), "REWEAVE_NATS_ACK_WAIT=" + lease.String(),
 		"REWEAVE_S3_ENDPOINT=http://" + s3Addr, "REWEAVE_S3_ACCESS_KEY=" + w.secret, "REWEAVE_S3_SECRET_KEY=" + w.secret,
 		"REWEAVE_HTTP_LISTEN=127.0.0.1:0", "REWEAVE_LOG_FORMAT=console",
 		"REWEAVE_API_LISTEN=" + w.apiAddr, "REWEAVE_MUXER_SWEEP=1s",

@@ -49,6 +49,7 @@ func CheckCompose(p *types.Project, relaxed Relaxed) []error {
 		checkStart(p, s, report)
 		checkPorts(s, report)
 		checkVolumes(p, s, report)
+		checkKey(s, report)
 		checkComposeEnv(s, report)
 		checkImage(s.Image, func(format string, args ...any) { report("image", format, args...) })
 	}
@@ -155,6 +156,32 @@ func checkVolumes(p *types.Project, s types.ServiceConfig, report ruleReporter) 
 		if !slices.ContainsFunc(s.Volumes, own) {
 			report("volumes", "no volume of its own at %s", *scratch)
 		}
+	}
+}
+
+// checkKey wants a service to have its own key for NATS, in a directory that is mounted as a
+// whole so that the seed in it may be replaced, and no other's.
+func checkKey(s types.ServiceConfig, report ruleReporter) {
+	found := false
+	for _, v := range s.Volumes {
+		dir, whose := filepath.Split(v.Source)
+		if filepath.Base(dir) != "keys" {
+			continue
+		}
+		if whose != s.Name {
+			report("keys", "has the key of %s", whose)
+			continue
+		}
+		found = s.Environment["REWEAVE_NATS_NKEY"] != nil && *s.Environment["REWEAVE_NATS_NKEY"] == v.Target+"/seed"
+	}
+	if !slices.Contains(Services(), s.Name) {
+		return
+	}
+	if !found {
+		report("keys", "has no key of its own")
+	}
+	if len(s.GroupAdd) != 1 {
+		report("keys", "is not in the group of the keys")
 	}
 }
 

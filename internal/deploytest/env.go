@@ -11,6 +11,7 @@ import (
 // shared are the environment variables that every service knows.
 var shared = []string{
 	"REWEAVE_NATS_URL",
+	"REWEAVE_NATS_NKEY",
 	"REWEAVE_NATS_CREDS",
 	"REWEAVE_NATS_CA",
 	"REWEAVE_NATS_CERT",
@@ -51,7 +52,7 @@ var s3Server = []string{
 }
 
 // needed must be set for a service: it has no use without them.
-var needed = []string{"REWEAVE_NATS_URL", "REWEAVE_S3_ENDPOINT", "REWEAVE_S3_ACCESS_KEY", "REWEAVE_S3_SECRET_KEY", "REWEAVE_HTTP_LISTEN", "REWEAVE_DRAIN"}
+var needed = []string{"REWEAVE_NATS_URL", "REWEAVE_NATS_NKEY", "REWEAVE_S3_ENDPOINT", "REWEAVE_S3_ACCESS_KEY", "REWEAVE_S3_SECRET_KEY", "REWEAVE_HTTP_LISTEN", "REWEAVE_DRAIN"}
 
 // secrets may also be given as the name of a file, by the same name with _FILE.
 var secrets = []string{"REWEAVE_S3_SECRET_KEY"}

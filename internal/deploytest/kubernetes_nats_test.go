@@ -1,17 +1,9 @@
 package deploytest
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/pem"
 	"errors"
 	"maps"
-	"math/big"
-	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -25,47 +17,18 @@ import (
 	"sigs.k8s.io/kustomize/kyaml/filesys"
 )
 
-// authority is a certificate that signs itself, for a server on this machine.
-type authority struct {
-	dir  string
-	pool *x509.CertPool
-}
+// certificates are authorities in the place of Secrets.
+type certificates map[string]*authority
 
-func newAuthority(t *testing.T) *authority {
+// both are what production has: an authority for clients and one for the servers alone.
+func both(t *testing.T) certificates {
 	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	tmpl := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "nats"}, DNSNames: []string{"nats"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour), IsCA: true, BasicConstraintsValid: true,
-		KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
-	}
-	cert, err := x509.CreateCertificate(rand.Reader, tmpl, tmpl, key.Public(), key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	der, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	a := &authority{dir: t.TempDir(), pool: x509.NewCertPool()}
-	text := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert})
-	a.pool.AppendCertsFromPEM(text)
-	for name, text := range map[string][]byte{
-		"tls.crt": text, "ca.crt": text, "tls.key": pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}),
-	} {
-		if err := os.WriteFile(filepath.Join(a.dir, name), text, 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return a
+	return certificates{"reweave-nats-tls": newAuthority(t), "reweave-nats-routes": newAuthority(t)}
 }
 
-// shipped writes the files that the NATS pods of an overlay get, with the certificates of a
-// in the place of the Secret's, and returns the path of the configuration.
-func shipped(t *testing.T, overlay string, a *authority) string {
+// shipped writes the files that the NATS pods of an overlay get, with certificates in the
+// place of the Secrets', and returns the path of the configuration.
+func shipped(t *testing.T, overlay string, certs certificates) string {
 	t.Helper()
 	m := build(t, filesys.MakeFsOnDisk(), filepath.Join(root(t), "deploy/k8s/overlays", overlay))
 	w, ok := m.workload("StatefulSet", "nats")
@@ -82,8 +45,8 @@ func shipped(t *testing.T, overlay string, a *authority) string {
 			t.Fatalf("there is no ConfigMap %s", v.ConfigMap.Name)
 		}
 		for name, text := range cm.Data {
-			if a != nil {
-				text = strings.ReplaceAll(text, "/run/secrets/reweave-nats-tls", a.dir)
+			for secret, a := range certs {
+				text = strings.ReplaceAll(text, "/run/secrets/"+secret, a.dir)
 			}
 			if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
 				t.Fatal(err)
@@ -93,18 +56,16 @@ func shipped(t *testing.T, overlay string, a *authority) string {
 	return filepath.Join(dir, "nats.conf")
 }
 
-// A server with the very files of the cluster knows each service by its own password, lets
+// A server with the very files of the cluster knows each service by its own key, lets
 // it do what is its own to do and nothing else, and in production speaks to nobody without
 // TLS. That the rights are enough for the services, internal/natsqtest shows with the same
 // file.
 func TestKubernetesNATSKnowsItsUsers(t *testing.T) {
 	t.Setenv("POD_NAME", "nats-0")
-	for _, who := range Services() {
-		t.Setenv("NATS_"+strings.ToUpper(who)+"_PASSWORD", "r1e10"+who)
-	}
-	for overlay, a := range map[string]*authority{"local": nil, "production": newAuthority(t)} {
+	keys := newRing(t)
+	for overlay, certs := range map[string]certificates{"local": nil, "production": both(t)} {
 		t.Run(overlay, func(t *testing.T) {
-			o, err := server.ProcessConfigFile(shipped(t, overlay, a))
+			o, err := server.ProcessConfigFile(shipped(t, overlay, certs))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -119,23 +80,26 @@ func TestKubernetesNATSKnowsItsUsers(t *testing.T) {
 			if !s.ReadyForConnections(10 * time.Second) {
 				t.Fatal("NATS does not start")
 			}
-			checkService(t, "nats://"+s.Addr().String(), a)
+			checkService(t, "nats://"+s.Addr().String(), keys, certs["reweave-nats-tls"])
 		})
 	}
 }
 
-func checkService(t *testing.T, url string, a *authority) {
+func checkService(t *testing.T, url string, keys ring, a *authority) {
 	t.Helper()
 	var secure []nats.Option
 	if a != nil {
 		secure = append(secure, nats.Secure(&tls.Config{RootCAs: a.pool, MinVersion: tls.VersionTLS12}))
-		if _, err := nats.Connect(url, nats.UserInfo("encoder", "r1e10encoder"), nats.Timeout(2*time.Second)); err == nil {
+		if _, err := nats.Connect(url, keys.key(t, "encoder"), nats.Timeout(2*time.Second)); err == nil {
 			t.Error("a client that does not know the authority came in")
 		}
 	}
-	for who, password := range map[string]string{"encoder": "r1e10muxer", "reweave": "r1e10", "": ""} {
-		if _, err := nats.Connect(url, append(slices.Clone(secure), nats.UserInfo(who, password))...); !errors.Is(err, nats.ErrAuthorization) {
-			t.Errorf("user %q with the password %q: %v", who, password, err)
+	for name, credential := range map[string]nats.Option{
+		"a stranger's key": keys.key(t, "stranger"), "a password": nats.UserInfo("encoder", "encoder"), "nothing": nats.Name("nobody"),
+		"the public half alone": nats.Nkey(os.Getenv("NATS_ENCODER_NKEY"), func([]byte) ([]byte, error) { return make([]byte, 64), nil }),
+	} {
+		if _, err := nats.Connect(url, append(slices.Clone(secure), credential)...); !errors.Is(err, nats.ErrAuthorization) {
+			t.Errorf("with %s: %v", name, err)
 		}
 	}
 	own := map[string]string{"api": "jobq.normal.j", "splitter": "split.j.v0", "encoder": "try.j.v0", "muxer": "evt.j.done"}
@@ -144,7 +108,7 @@ func checkService(t *testing.T, url string, a *authority) {
 			if who == "muxer" && owner == "api" { // it sends again what got lost
 				continue
 			}
-			err := publish(t, url, who, subject, secure)
+			err := publish(t, url, subject, append(slices.Clone(secure), keys.key(t, who)))
 			if who == owner && err != nil || who != owner && !errors.Is(err, nats.ErrPermissionViolation) {
 				t.Errorf("%s publishes %s: %v", who, subject, err)
 			}
@@ -153,10 +117,10 @@ func checkService(t *testing.T, url string, a *authority) {
 }
 
 // publish returns what the server says of a message of a service.
-func publish(t *testing.T, url, who, subject string, secure []nats.Option) error {
+func publish(t *testing.T, url, subject string, as []nats.Option) error {
 	t.Helper()
 	said := make(chan error, 8)
-	opts := append(slices.Clone(secure), nats.UserInfo(who, "r1e10"+who), nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { said <- err }))
+	opts := append(slices.Clone(as), nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { said <- err }))
 	closed := make(chan struct{})
 	nc, err := nats.Connect(url, append(opts, nats.ClosedHandler(func(*nats.Conn) { close(closed) }))...)
 	if err != nil {

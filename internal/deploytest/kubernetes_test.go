@@ -23,16 +23,17 @@ type kustomization struct {
 // perService are the Secrets of the four services alone.
 var perService = SecretKeys{
 	"reweave-s3-api": keyPair, "reweave-s3-splitter": keyPair, "reweave-s3-encoder": keyPair, "reweave-s3-muxer": keyPair,
-	"reweave-nats-api": natsURL, "reweave-nats-splitter": natsURL, "reweave-nats-encoder": natsURL, "reweave-nats-muxer": natsURL,
+	"reweave-nats-api": seed, "reweave-nats-splitter": seed, "reweave-nats-encoder": seed, "reweave-nats-muxer": seed,
 	"reweave-api": {"tokens"},
 }
 
-var keyPair, natsURL = []string{"access-key", "secret-key"}, []string{"url"}
+var keyPair, seed = []string{"access-key", "secret-key"}, []string{"seed"}
 
-// wanted are those of production, whose NATS has TLS and one password for each user.
+// wanted are those of production, whose NATS has TLS, also between its servers.
 var wanted = merged(perService, SecretKeys{
-	"reweave-nats":     {"api-password", "splitter-password", "encoder-password", "muxer-password"},
-	"reweave-nats-tls": {"ca.crt", "tls.crt", "tls.key"},
+	"reweave-nats":        {"api-nkey", "splitter-nkey", "encoder-nkey", "muxer-nkey", "admin-nkey"},
+	"reweave-nats-tls":    {"ca.crt", "tls.crt", "tls.key"},
+	"reweave-nats-routes": {"ca.crt", "tls.crt", "tls.key"},
 })
 
 func merged(a, b SecretKeys) SecretKeys {

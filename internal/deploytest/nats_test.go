@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -24,13 +25,11 @@ import (
 // The server itself reads every nats.conf; it refuses what it does not know.
 func TestNATSConfigurations(t *testing.T) {
 	t.Setenv("POD_NAME", "nats-0")
-	for _, service := range Services() {
-		t.Setenv("NATS_"+strings.ToUpper(service)+"_PASSWORD", "r1e10"+service)
-	}
+	newRing(t)
 	for file, routes := range map[string]int{
 		filepath.Join(root(t), "deploy/nats/nats.conf"): 0,
 		shipped(t, "local", nil):                        0,
-		shipped(t, "production", newAuthority(t)):       3,
+		shipped(t, "production", both(t)):               3,
 	} {
 		t.Run(file, func(t *testing.T) {
 			o, err := server.ProcessConfigFile(file)
@@ -40,7 +39,7 @@ func TestNATSConfigurations(t *testing.T) {
 			if !o.JetStream || o.StoreDir != "/data" || !o.SyncAlways || o.JetStreamMaxStore <= 0 {
 				t.Errorf("JetStream %t in %q, sync always %t, at most %d bytes", o.JetStream, o.StoreDir, o.SyncAlways, o.JetStreamMaxStore)
 			}
-			checkUsers(t, o.Users)
+			checkUsers(t, o)
 			if o.HTTPPort != 8222 || o.Port != 4222 || len(o.Routes) != routes {
 				t.Errorf("ports %d and %d, %d routes", o.HTTPPort, o.Port, len(o.Routes))
 			}
@@ -51,7 +50,10 @@ func TestNATSConfigurations(t *testing.T) {
 // Who may do what is written once: the copies are the same files, since kustomize reads none
 // from outside of its directory, and the program holds what deploy/s3 has for other servers.
 func TestRightsAreWrittenOnce(t *testing.T) {
-	same := map[string]string{"deploy/nats/permissions.conf": "deploy/k8s/components/nats/permissions.conf"}
+	same := map[string]string{}
+	for _, f := range []string{"permissions.conf", "users.conf"} {
+		same["deploy/nats/"+f] = "deploy/k8s/components/nats/" + f
+	}
 	for _, s := range Services() {
 		same["deploy/s3/"+s+".json"] = "internal/embed/policies/" + s + ".json"
 	}
@@ -67,19 +69,56 @@ func TestRightsAreWrittenOnce(t *testing.T) {
 	}
 }
 
-// checkUsers wants one user for each service, none of whom may do everything.
-func checkUsers(t *testing.T, users []*server.User) {
-	t.Helper()
-	var names []string
-	for _, u := range users {
-		names = append(names, u.Username)
-		if u.Password != "r1e10"+u.Username || u.Permissions == nil || slices.Contains(u.Permissions.Publish.Allow, ">") ||
-			len(u.Permissions.Publish.Allow) == 0 || !slices.Contains(u.Permissions.Subscribe.Allow, "_INBOX_"+u.Username+".>") {
-			t.Errorf("user %s may do too much or has another password", u.Username)
+// For operator mode the same rights are printed as arguments of nsc.
+func TestSubjectsAreThoseOfThePermissions(t *testing.T) {
+	newRing(t)
+	o, err := server.ProcessConfigFile(filepath.Join(root(t), "deploy/nats/nats.conf"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, u := range o.Nkeys {
+		who := owner(u)
+		out, err := exec.CommandContext(t.Context(), filepath.Join(root(t), "deploy/nats/subjects.sh"), who).Output()
+		want := []string{"--allow-pub", strings.Join(u.Permissions.Publish.Allow, ","), "--allow-sub", strings.Join(u.Permissions.Subscribe.Allow, ",")}
+		if got := strings.Fields(string(out)); err != nil || !slices.Equal(got, want) {
+			t.Errorf("%s: %v, %q, want %q", who, err, got, want)
 		}
 	}
-	if slices.Sort(names); !slices.Equal(names, Services()) {
-		t.Errorf("users %v, want one for each of %v", names, Services())
+	if out, err := exec.CommandContext(t.Context(), filepath.Join(root(t), "deploy/nats/subjects.sh"), "nobody").Output(); err == nil || len(out) > 0 {
+		t.Errorf("of nobody it prints %q", out)
+	}
+}
+
+// owner is the service, or the admin, that has a key.
+func owner(u *server.NkeyUser) string {
+	for _, s := range joiners() {
+		if os.Getenv("NATS_"+strings.ToUpper(s)+"_NKEY") == u.Nkey {
+			return s
+		}
+	}
+	return "nobody"
+}
+
+// checkUsers wants one key for each service and the admin, none of which may do everything, and no
+// passwords.
+func checkUsers(t *testing.T, o *server.Options) {
+	t.Helper()
+	if len(o.Users) > 0 || o.Username != "" || o.Authorization != "" {
+		t.Error("somebody comes in with a password")
+	}
+	var names []string
+	for _, u := range o.Nkeys {
+		who := owner(u)
+		names = append(names, who)
+		if u.Permissions == nil || slices.Contains(u.Permissions.Publish.Allow, ">") ||
+			len(u.Permissions.Publish.Allow) == 0 || !slices.Contains(u.Permissions.Subscribe.Allow, "_INBOX_"+who+".>") {
+			t.Errorf("the %s may do too much or has another key", who)
+		}
+	}
+	want := joiners()
+	slices.Sort(want)
+	if slices.Sort(names); !slices.Equal(names, want) {
+		t.Errorf("keys of %v, want one for each of %v", names, want)
 	}
 }
 

@@ -96,12 +96,17 @@ func containerEnv(m *Manifests, c *corev1.Container) (map[string]string, []error
 func checkSecretRefs(m *Manifests, w Workload, c *corev1.Container, external SecretKeys, report reporter) {
 	for _, e := range c.Env {
 		if e.ValueFrom != nil && e.ValueFrom.SecretKeyRef != nil {
-			for _, other := range Services() {
-				if name := e.ValueFrom.SecretKeyRef.Name; serviceOf(c.Image) != other && slices.Contains(Services(), serviceOf(c.Image)) && strings.HasSuffix(name, "-"+other) {
-					report("%s: uses the key of %s", w.Name, other)
-				}
-			}
+			checkOwner(w, c, e.ValueFrom.SecretKeyRef.Name, report)
 			checkSecret(m, w, e.ValueFrom.SecretKeyRef.Name, e.ValueFrom.SecretKeyRef.Key, external, report)
+		}
+	}
+}
+
+// checkOwner wants a service to see no Secret of another one.
+func checkOwner(w Workload, c *corev1.Container, secret string, report reporter) {
+	for _, other := range Services() {
+		if who := serviceOf(c.Image); who != other && slices.Contains(Services(), who) && strings.HasSuffix(secret, "-"+other) {
+			report("%s: uses the key of %s", w.Name, other)
 		}
 	}
 }
@@ -109,6 +114,9 @@ func checkSecretRefs(m *Manifests, w Workload, c *corev1.Container, external Sec
 func checkVolumeRefs(m *Manifests, w Workload, external SecretKeys, report reporter) {
 	for _, v := range w.Pod.Spec.Volumes {
 		if v.Secret != nil {
+			for i := range w.Pod.Spec.Containers {
+				checkOwner(w, &w.Pod.Spec.Containers[i], v.Secret.SecretName, report)
+			}
 			for _, item := range v.Secret.Items {
 				checkSecret(m, w, v.Secret.SecretName, item.Key, external, report)
 			}

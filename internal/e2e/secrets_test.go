@@ -165,6 +165,11 @@ func secretsOf(t *testing.T, dir, bearer, hook string) map[string]string {
 	if len(secrets) < 4 {
 		t.Fatalf("the credentials have no secret: %d entries", len(creds))
 	}
+	seed, err := os.ReadFile(filepath.Join(dir, "data", "nats.seed"))
+	if err != nil || len(seed) < 58 {
+		t.Fatalf("NATS has no seed: %v", err)
+	}
+	secrets["the seed of the key for NATS"] = strings.TrimSpace(string(seed))
 	return secrets
 }
 

@@ -6,10 +6,10 @@ import (
 	"go.uber.org/zap"
 )
 
-// ServeNATS makes this process a NATS server with its state in dir, until ctx ends. The
-// user's name is "reweave"; ready is called once it serves.
-func ServeNATS(ctx context.Context, addr, dir, password string, log *zap.Logger, ready func()) error {
-	s, err := startNATS(dir, Options{NATSListen: addr, Log: log}, credentials{SecretKey: password})
+// ServeNATS makes this process a NATS server with its state in dir, until ctx ends, for who
+// has the key of which public is the public half. ready is called once it serves.
+func ServeNATS(ctx context.Context, addr, dir, public string, log *zap.Logger, ready func()) error {
+	s, err := startNATS(dir, Options{NATSListen: addr, Log: log}, public)
 	if err != nil {
 		return err
 	}

@@ -21,10 +21,11 @@ type Node struct {
 	Dir   string
 }
 
-// ServeNode makes this process a server of a NATS cluster, until ctx ends. The user's name
-// is "reweave". The servers trust each other: the cluster is for tests on loopback.
-func ServeNode(ctx context.Context, n Node, password string, log *zap.Logger) error {
-	o, err := natsOptions(n.Dir, n.Addr, credentials{SecretKey: password})
+// ServeNode makes this process a server of a NATS cluster, until ctx ends, for who has the
+// key of which public is the public half. The servers trust each other: the cluster is for
+// tests on loopback.
+func ServeNode(ctx context.Context, n Node, public string, log *zap.Logger) error {
+	o, err := natsOptions(n.Dir, n.Addr, public)
 	if err != nil {
 		return err
 	}

@@ -50,7 +50,7 @@ func dirFault(dir string, err error) error {
 	return f
 }
 
-// credentials are the keys of the S3 server; SecretKey is also NATS's password.
+// credentials are the keys of the S3 server.
 type credentials struct {
 	AccessKey string `json:"access_key"`
 	SecretKey string `json:"secret_key"`
@@ -79,11 +79,16 @@ func writeJSON(file string, v any) error {
 	if err != nil {
 		return fmt.Errorf("encode %s: %w", file, err)
 	}
+	return writeSecret(file, append(data, '\n'))
+}
+
+// writeSecret writes a file that only this user can read, whole or not at all.
+func writeSecret(file string, data []byte) error {
 	tmp, err := os.CreateTemp(filepath.Dir(file), ".new-*") // mode 0600
 	if err != nil {
 		return fmt.Errorf("write %s: %w", file, err)
 	}
-	_, err = tmp.Write(append(data, '\n'))
+	_, err = tmp.Write(data)
 	err = errors.Join(err, tmp.Sync(), tmp.Close())
 	if err == nil {
 		err = os.Rename(tmp.Name(), file)

@@ -24,8 +24,8 @@ const (
 type Options struct {
 	// Dir holds all state; it is made when absent. A relative path is resolved once.
 	Dir string
-	// NATSListen is host:port for other processes' NATS clients, which then need the
-	// password in [Stack.NATSURL]; "" opens no port.
+	// NATSListen is host:port for other processes' NATS clients, which then need the key
+	// in [Stack.NATSSeed]; "" opens no port.
 	NATSListen string
 	// S3Listen is host:port of the S3 server; "" means a free port of 127.0.0.1.
 	S3Listen string
@@ -49,6 +49,7 @@ type Stack struct {
 	dir   string
 	lock  *dirLock
 	creds credentials
+	key   natsKey
 	nats  *natsserver.Server
 	// listens says that NATS has a port.
 	listens bool
@@ -85,6 +86,13 @@ func Start(ctx context.Context, o Options) (_ *Stack, err error) {
 	if s.creds, err = loadCredentials(filepath.Join(dir, "credentials.json")); err != nil {
 		return nil, dirFault(dir, err)
 	}
+	seed := ""
+	if s.listens {
+		seed = filepath.Join(dir, "nats.seed")
+	}
+	if s.key, err = loadKey(seed); err != nil {
+		return nil, dirFault(dir, err)
+	}
 	if o.Ephemeral || o.Discard {
 		if err = os.RemoveAll(filepath.Join(dir, "nats")); err != nil {
 			return nil, dirFault(dir, err)
@@ -99,24 +107,27 @@ func Start(ctx context.Context, o Options) (_ *Stack, err error) {
 		})
 		started <- err
 	}()
-	s.nats, err = startNATS(filepath.Join(dir, "nats"), o, s.creds)
+	s.nats, err = startNATS(filepath.Join(dir, "nats"), o, s.key.public)
 	return s, errors.Join(err, <-started)
 }
 
 // NATSOptions are the options by which this process connects to its own NATS
 // server, without a port.
 func (s *Stack) NATSOptions() []nats.Option {
-	return []nats.Option{nats.InProcessServer(s.nats), nats.UserInfo(natsUser, s.creds.SecretKey)}
+	return []nats.Option{nats.InProcessServer(s.nats), s.key.option()}
 }
 
-// NATSURL is the URL, with its password, by which other processes reach NATS, or
-// "" when it has no port.
+// NATSURL is the URL by which other processes reach NATS, or "" when it has no port.
 func (s *Stack) NATSURL() string {
 	if !s.listens {
 		return ""
 	}
-	return natsURL(s.nats, s.creds)
+	return "nats://" + reachable(s.nats.Addr().String())
 }
+
+// NATSSeed is the file with the seed of the key that other processes show NATS, readable by
+// this user alone, or "" when it has no port.
+func (s *Stack) NATSSeed() string { return s.key.file }
 
 // S3 is how to reach the S3 server, from this machine.
 func (s *Stack) S3() s3store.Config {

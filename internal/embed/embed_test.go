@@ -152,20 +152,50 @@ func TestADirectoryInUseIsRefused(t *testing.T) {
 	put(t, want, "a", "the holder is unharmed")
 }
 
-func TestNATSListensWithAPassword(t *testing.T) {
-	s := start(t, embed.Options{Dir: t.TempDir(), NATSListen: "127.0.0.1:0", S3Listen: "127.0.0.1:0"})
-	stream(t, s, s.NATSURL())
-	url := s.NATSURL()
-	bare := "nats://" + url[strings.Index(url, "@")+1:]
-	for _, u := range []string{bare, strings.Replace(bare, "nats://", "nats://reweave:wrong@", 1)} {
-		if nc, err := nats.Connect(u); !errors.Is(err, nats.ErrAuthorization) {
+func TestNATSListensForWhoHasTheKey(t *testing.T) {
+	dir := t.TempDir()
+	s := start(t, embed.Options{Dir: dir, NATSListen: "127.0.0.1:0", S3Listen: "127.0.0.1:0"})
+	key := func(file string) nats.Option {
+		t.Helper()
+		o, err := nats.NkeyOptionFromSeed(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return o
+	}
+	stream(t, s, s.NATSURL(), key(s.NATSSeed()))
+	if info, err := os.Stat(s.NATSSeed()); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("the seed's mode: %v, %v", info, err)
+	}
+	other := start(t, embed.Options{Dir: t.TempDir(), NATSListen: "127.0.0.1:0"})
+	for name, credential := range map[string]nats.Option{
+		"nothing": nats.Name("nobody"), "a password": nats.UserInfo("reweave", "wrong"), "another's key": key(other.NATSSeed()),
+	} {
+		if nc, err := nats.Connect(s.NATSURL(), credential); !errors.Is(err, nats.ErrAuthorization) {
 			nc.Close()
-			t.Errorf("a stranger connects: %v", err)
+			t.Errorf("a stranger with %s connects: %v", name, err)
 		}
 	}
-	if s := start(t, embed.Options{Dir: t.TempDir()}); s.NATSURL() != "" {
-		t.Errorf("without a port the URL is %q", s.NATSURL())
+	before := read(t, s.NATSSeed())
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
 	}
+	s = start(t, embed.Options{Dir: dir, NATSListen: "127.0.0.1:0"})
+	if read(t, s.NATSSeed()) != before {
+		t.Error("a new start has another key")
+	}
+	if s := start(t, embed.Options{Dir: t.TempDir()}); s.NATSURL() != "" || s.NATSSeed() != "" {
+		t.Errorf("without a port the URL is %q, and the seed in %q", s.NATSURL(), s.NATSSeed())
+	}
+}
+
+func read(t *testing.T, file string) string {
+	t.Helper()
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
 }
 
 func TestCredentialsAreOursAlone(t *testing.T) {

@@ -1,10 +1,8 @@
 package embed
 
 import (
-	"crypto/subtle"
 	"fmt"
 	"net"
-	"net/url"
 	"strconv"
 	"time"
 
@@ -14,15 +12,13 @@ import (
 	"github.com/reweave/reweave/pkg/fault"
 )
 
-const (
-	natsUser = "reweave"
-	// natsStart bounds the start of NATS, which reads all its streams.
-	natsStart = 30 * time.Second
-)
+// natsStart bounds the start of NATS, which reads all its streams.
+const natsStart = 30 * time.Second
 
-// startNATS starts a server on the absolute directory dir.
-func startNATS(dir string, want Options, c credentials) (*natsserver.Server, error) {
-	o, err := natsOptions(dir, want.NATSListen, c)
+// startNATS starts a server on the absolute directory dir, for who has the key of which
+// public is the public half.
+func startNATS(dir string, want Options, public string) (*natsserver.Server, error) {
+	o, err := natsOptions(dir, want.NATSListen, public)
 	if err != nil {
 		return nil, err
 	}
@@ -30,7 +26,7 @@ func startNATS(dir string, want Options, c credentials) (*natsserver.Server, err
 	return runNATS(o, want.Log.Named("nats"))
 }
 
-func natsOptions(dir, listen string, c credentials) (*natsserver.Options, error) {
+func natsOptions(dir, listen, public string) (*natsserver.Options, error) {
 	o := &natsserver.Options{
 		ServerName: "reweave", StoreDir: dir, JetStream: true,
 		// Without it the server synchronises every two minutes, and a power cut loses
@@ -38,8 +34,7 @@ func natsOptions(dir, listen string, c credentials) (*natsserver.Options, error)
 		SyncAlways: true,
 		NoSigs:     true,
 		DontListen: listen == "",
-		// Username and Password would do the same, with a warning at each start.
-		CustomClientAuthentication: natsAuth(c.SecretKey),
+		Nkeys:      []*natsserver.NkeyUser{{Nkey: public}},
 	}
 	if listen != "" {
 		host, port, err := net.SplitHostPort(listen)
@@ -73,22 +68,8 @@ func runNATS(o *natsserver.Options, log *zap.Logger) (*natsserver.Server, error)
 	return s, nil
 }
 
-// natsAuth is the password of the one user.
-type natsAuth string
-
-// Check implements [natsserver.Authentication].
-func (a natsAuth) Check(c natsserver.ClientAuthentication) bool {
-	o := c.GetOpts()
-	return o.Username == natsUser && subtle.ConstantTimeCompare([]byte(o.Password), []byte(a)) == 1
-}
-
 func badListen(listen string, err error) error {
 	return fault.Userf("invalid-setting", listen, "not an address to listen on: "+err.Error(), "give HOST:PORT")
-}
-
-func natsURL(s *natsserver.Server, c credentials) string {
-	u := url.URL{Scheme: "nats", User: url.UserPassword(natsUser, c.SecretKey), Host: reachable(s.Addr().String())}
-	return u.String()
 }
 
 // reachable turns an address to listen on into one to connect to.

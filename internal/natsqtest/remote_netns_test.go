@@ -4,7 +4,6 @@ package natsqtest
 
 import (
 	"bytes"
-	"context"
 	"fmt"
 	"os"
 	"os/exec"
@@ -14,19 +13,13 @@ import (
 	"testing"
 	"time"
 
-	natsserver "github.com/nats-io/nats-server/v2/server"
 	"github.com/oklog/ulid/v2"
 
-	"github.com/reweave/reweave/internal/embed"
 	"github.com/reweave/reweave/internal/testenv"
-	"github.com/reweave/reweave/pkg/boot"
 	"github.com/reweave/reweave/pkg/job"
 	"github.com/reweave/reweave/pkg/queue/natsq"
 	"github.com/reweave/reweave/pkg/recipe"
 	"github.com/reweave/reweave/pkg/store"
-	"github.com/reweave/reweave/pkg/store/s3store"
-	"github.com/reweave/reweave/services/muxer"
-	"github.com/reweave/reweave/services/splitter"
 )
 
 // The network of the test: the cluster at one end of a cable, the worker at the other.
@@ -57,60 +50,11 @@ func cable(t *testing.T) (namespace string) {
 	return namespace
 }
 
-// cluster is NATS and S3 with TLS, at an address that the worker reaches.
-type cluster struct {
-	dir     string
-	natsURL string
-	s3      s3store.Config
-	stack   *embed.Stack
-}
-
-func (c *cluster) at(name string) string { return filepath.Join(c.dir, name) }
-
-func newCluster(t *testing.T) *cluster {
-	t.Helper()
-	c := &cluster{dir: t.TempDir()}
-	ca, other := testenv.NewCA(t), testenv.NewCA(t)
-	ca.WriteCert(t, c.at("ca.pem"))
-	other.WriteCert(t, c.at("other-ca.pem"))
-	ca.Issue(t, c.at("server.pem"), c.at("server.key"), clusterIP)
-	for _, s := range services {
-		t.Setenv("NATS_"+strings.ToUpper(s)+"_PASSWORD", "p"+s)
-	}
-	rights := must(filepath.Abs(filepath.Join("..", "..", "deploy", "nats", "permissions.conf")))(t)
-	ok(t, os.Symlink(rights, c.at("permissions.conf")))
-	conf := "host: " + clusterIP + "\nport: -1\njetstream {store_dir: \"" + t.TempDir() + "\"}\ninclude ./permissions.conf\n" +
-		"tls {cert_file: \"" + c.at("server.pem") + "\", key_file: \"" + c.at("server.key") + "\"}\n"
-	ok(t, os.WriteFile(c.at("nats.conf"), []byte(conf), 0o600))
-	o := must(natsserver.ProcessConfigFile(c.at("nats.conf")))(t)
-	o.NoSigs, o.NoLog = true, true
-	s := must(natsserver.NewServer(o))(t)
-	s.Start()
-	t.Cleanup(func() { s.Shutdown(); s.WaitForShutdown() })
-	if !s.ReadyForConnections(limit) {
-		t.Fatal("NATS is not ready")
-	}
-	c.natsURL = s.Addr().String()
-	var users []embed.User
-	for _, s := range services {
-		users = append(users, embed.User{Service: s, AccessKey: "key-" + s, SecretKey: "secret-of-" + s})
-	}
-	var err error
-	c.stack, err = embed.Start(within(t, limit), embed.Options{
-		Dir: t.TempDir(), S3Listen: clusterIP + ":0", S3Cert: c.at("server.pem"), S3Key: c.at("server.key"), S3Users: users, Log: testenv.Logger(t),
-	})
-	ok(t, err)
-	t.Cleanup(func() { ok(t, c.stack.Close()) })
-	c.s3 = c.stack.S3()
-	c.s3.CA = c.at("ca.pem")
-	return c
-}
-
 // settings are what docs/workers.md tells a worker's owner to set.
 func (c *cluster) settings() map[string]string {
 	return map[string]string{
-		"REWEAVE_NATS_URL": "tls://encoder:pencoder@" + c.natsURL, "REWEAVE_NATS_CA": c.at("ca.pem"),
-		"REWEAVE_NATS_INBOX": "_INBOX_encoder", "REWEAVE_NATS_EXISTING": "true",
+		"REWEAVE_NATS_URL": c.natsURL(), "REWEAVE_NATS_CA": c.at("ca.pem"), "REWEAVE_NATS_NKEY": c.nats.keys.seed("remote"),
+		"REWEAVE_NATS_INBOX": "_INBOX_remote", "REWEAVE_NATS_EXISTING": "true",
 		"REWEAVE_S3_ENDPOINT": c.s3.Endpoint, "REWEAVE_S3_CA": c.at("ca.pem"),
 		"REWEAVE_S3_ACCESS_KEY": "key-encoder", "REWEAVE_S3_SECRET_KEY": "secret-of-encoder",
 		"REWEAVE_ENCODER_SLOTS": "1", "REWEAVE_ENCODER_CODECS": "libx264", "REWEAVE_HTTP_LISTEN": "127.0.0.1:9090",
@@ -163,8 +107,9 @@ func worker(t *testing.T, namespace, program string, settings map[string]string)
 	return s, stop
 }
 
-// A worker on another network, with two addresses and a credential for each, encodes
-// through TLS; with a wrong one it says which, and gets no work.
+// A worker on another network, with two addresses and a key for each, encodes through TLS;
+// with a wrong one it says which, and gets no work. Its key is its own: it is shut out while
+// the cluster goes on, and let in again.
 func TestRemoteWorker(t *testing.T) {
 	namespace := cable(t)
 	c := newCluster(t)
@@ -175,14 +120,20 @@ func TestRemoteWorker(t *testing.T) {
 		t.Fatalf("build the encoder: %v: %s", err, out)
 	}
 	api := c.join(t, "api")
+	open := c.at("open.seed")
+	ok(t, os.WriteFile(open, must(os.ReadFile(c.nats.keys.seed("remote")))(t), 0o600))
+	ok(t, os.Chmod(open, 0o644))
 
 	for name, wrong := range map[string]struct {
 		key, value string
 		want       []string
 	}{
 		"NATS's authority":  {"REWEAVE_NATS_CA", c.at("other-ca.pem"), []string{"can't reach NATS", "unknown authority"}},
-		"the password":      {"REWEAVE_NATS_URL", "tls://encoder:wrong-pass@" + c.natsURL, []string{"can't reach NATS", "Authorization Violation"}},
-		"another's name":    {"REWEAVE_NATS_URL", "tls://api:pencoder@" + c.natsURL, []string{"can't reach NATS", "Authorization Violation"}},
+		"the key":           {"REWEAVE_NATS_NKEY", c.nats.keys.seed("unknown"), []string{"can't reach NATS", "Authorization Violation"}},
+		"no key":            {"REWEAVE_NATS_NKEY", "", []string{"can't reach NATS", "Authorization Violation"}},
+		"a key for all":     {"REWEAVE_NATS_NKEY", open, []string{"REWEAVE_NATS_NKEY: every user of this machine may open the file"}},
+		"a password":        {"REWEAVE_NATS_URL", strings.Replace(c.natsURL(), "://", "://encoder:wrong-pass@", 1), []string{"REWEAVE_NATS_NKEY and a user in REWEAVE_NATS_URL: set one of them only"}},
+		"another's inbox":   {"REWEAVE_NATS_INBOX", "_INBOX_encoder", []string{"NATS reports an error", "Permissions Violation"}},
 		"S3's authority":    {"REWEAVE_S3_CA", c.at("other-ca.pem"), []string{"can't reach S3", "certificate of the object store is not trusted"}},
 		"the secret of S3":  {"REWEAVE_S3_SECRET_KEY", "wrong-secret", []string{"can't reach S3", "refused the credentials"}},
 		"plain text for S3": {"REWEAVE_S3_ENDPOINT", strings.Replace(c.s3.Endpoint, "https", "http", 1), []string{"can't reach S3", "the object store"}},
@@ -192,7 +143,7 @@ func TestRemoteWorker(t *testing.T) {
 		s, stop := worker(t, namespace, program, settings)
 		eventually(t, "the worker to say what is wrong with "+name, func() bool { return s.has(wrong.want...) })
 		stop()
-		if s.has("wrong-pass") || s.has("wrong-secret") || s.has("pencoder") {
+		if s.has("wrong-pass") || s.has("wrong-secret") || s.has(string(must(os.ReadFile(open))(t))) {
 			t.Errorf("%s: the log tells a secret", name)
 		}
 		if workers := must(api.Workers(t.Context()))(t); len(workers) != 0 {
@@ -201,61 +152,25 @@ func TestRemoteWorker(t *testing.T) {
 	}
 
 	c.serve(t)
-	_, stop := worker(t, namespace, program, c.settings())
+	s, stop := worker(t, namespace, program, c.settings())
 	eventually(t, "the worker to be listed", func() bool { return len(must(api.Workers(t.Context()))(t)) == 1 })
-	c.encode(t, api)
+	c.encode(t, api, 30)
+	c.shutOut(t)
+	eventually(t, "the worker to say that it is shut out", func() bool { return s.has("NATS reports an error", "authorization violation") })
+	c.letIn(t)
+	eventually(t, "the worker to say that it is back", func() bool { return s.has("reconnected to NATS") })
+	c.encode(t, api, 31)
 	stop()
 }
 
-func (c *cluster) join(t *testing.T, who string) *natsq.Bus {
-	t.Helper()
-	b, err := natsq.Connect(within(t, limit), natsq.Config{
-		URL: "tls://" + who + ":p" + who + "@" + c.natsURL, CA: c.at("ca.pem"), Inbox: "_INBOX_" + who, Existing: who != "api",
-	}, testenv.Logger(t))
-	ok(t, err)
-	t.Cleanup(b.Close)
-	return b
-}
-
-func (c *cluster) store(t *testing.T, who string) *s3store.Store {
-	t.Helper()
-	cfg := c.s3
-	cfg.AccessKey, cfg.SecretKey = "key-"+who, "secret-of-"+who
-	return must(s3store.Connect(within(t, limit), cfg))(t)
-}
-
-// serve runs a splitter and a muxer on the cluster's side.
-func (c *cluster) serve(t *testing.T) {
-	t.Helper()
-	env := &testenv.Env{Log: testenv.Logger(t)}
-	ctx, cancel := context.WithCancel(t.Context())
-	var running sync.WaitGroup
-	t.Cleanup(func() { cancel(); running.Wait() })
-	run := func(who string, f func(boot.Env) error) {
-		b := env.Boot(who)
-		b.Bus, b.Store = c.join(t, who), c.store(t, who)
-		running.Go(func() {
-			if err := f(b); err != nil && ctx.Err() == nil {
-				t.Errorf("%s: %v", who, err)
-			}
-		})
-	}
-	scratch := t.TempDir()
-	run("splitter", func(e boot.Env) error {
-		return splitter.Run(ctx, splitter.Config{Jobs: 1, Scratch: filepath.Join(scratch, "s")}, e)
-	})
-	run("muxer", func(e boot.Env) error {
-		return muxer.Run(ctx, muxer.Config{Jobs: 1, Scratch: filepath.Join(scratch, "m")}, e)
-	})
-}
-
-// encode has a film encoded, which only the remote worker can do.
-func (c *cluster) encode(t *testing.T, api *natsq.Bus) {
+// encode has a film encoded, which only the remote worker can do. Another crf makes it
+// another task.
+func (c *cluster) encode(t *testing.T, api *natsq.Bus, crf int) {
 	t.Helper()
 	path := testenv.Media(t, "film.mkv", "-f", "lavfi", "-i", "testsrc2=size=128x96:rate=25:duration=4", "-pix_fmt", "yuv420p", "-c:v", "libx264", "-g", "25")
 	f := must(os.Open(path))(t)
 	defer func() { _ = f.Close() }()
-	id, crf := ulid.Make().String(), 30
+	id := ulid.Make().String()
 	ok(t, c.store(t, "api").Put(t.Context(), store.UploadKey("", id, "film.mkv"), f, must(f.Stat())(t).Size(), nil))
 	j, _, err := api.CreateJob(t.Context(), job.Job{
 		ID: ulid.Make().String(), State: job.Queued, Created: time.Now(), Updated: time.Now(),

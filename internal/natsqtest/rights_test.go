@@ -6,7 +6,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -33,24 +32,6 @@ var services = []string{"api", "splitter", "encoder", "muxer"}
 
 func TestMain(m *testing.M) { testenv.Main(m) }
 
-// deployed runs a server with the users and rights of deploy/nats.
-func deployed(t *testing.T) *natsserver.Server {
-	t.Helper()
-	for _, s := range services {
-		t.Setenv("NATS_"+strings.ToUpper(s)+"_PASSWORD", "p"+s)
-	}
-	o, err := natsserver.ProcessConfigFile(filepath.Join("..", "..", "deploy", "nats", "nats.conf"))
-	ok(t, err)
-	o.Host, o.Port, o.HTTPPort, o.StoreDir, o.NoSigs, o.NoLog, o.SyncAlways = "127.0.0.1", natsserver.RANDOM_PORT, 0, t.TempDir(), true, true, false
-	s := must(natsserver.NewServer(o))(t)
-	s.Start()
-	if !s.ReadyForConnections(limit) {
-		t.Fatal("NATS is not ready")
-	}
-	t.Cleanup(func() { s.Shutdown(); s.WaitForShutdown() })
-	return s
-}
-
 // denials are what a client was not allowed.
 type denials struct {
 	mu   sync.Mutex
@@ -75,10 +56,12 @@ func (d *denials) all() []string {
 	return append([]string{}, d.said...)
 }
 
-func join(t *testing.T, s *natsserver.Server, who string, log *zap.Logger) *natsq.Bus {
+func join(t *testing.T, d *deployment, who string, log *zap.Logger) *natsq.Bus {
 	t.Helper()
-	url := strings.Replace(s.ClientURL(), "nats://", "nats://"+who+":p"+who+"@", 1)
-	b, err := natsq.Connect(within(t, limit), natsq.Config{URL: url, Inbox: "_INBOX_" + who, Existing: who != "api"}, log)
+	c := natsq.Config{URL: d.ClientURL(), Inbox: "_INBOX_" + who, Existing: who != "api", Replicas: 1, AckWait: 30 * time.Second}
+	d.show(&c, who)
+	ok(t, c.Validate())
+	b, err := natsq.Connect(within(t, limit), c, log)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -86,10 +69,21 @@ func join(t *testing.T, s *natsserver.Server, who string, log *zap.Logger) *nats
 	return b
 }
 
+// inEachMode runs a test with the rights of the services on a server that knows their keys,
+// and on one that knows who signs their credentials.
+func inEachMode(t *testing.T, test func(*testing.T, *deployment)) {
+	t.Helper()
+	t.Run("keys", func(t *testing.T) { test(t, deployed(t)) })
+	t.Run("credentials", func(t *testing.T) { test(t, operated(t)) })
+}
+
 // Each service has the rights for all it does, on NATS and in the store: a job goes from its submission to its
 // deliverable, one is cancelled, one fails, and the server denies nothing.
-func TestRightsAreEnough(t *testing.T) {
-	server, env := deployed(t), testenv.Start(t)
+func TestRightsAreEnough(t *testing.T) { inEachMode(t, rightsAreEnough) }
+
+func rightsAreEnough(t *testing.T, server *deployment) {
+	t.Helper()
+	env := testenv.Start(t)
 	var denied denials
 	buses, stores := map[string]*natsq.Bus{}, map[string]*s3store.Store{}
 	for _, who := range services {
@@ -169,8 +163,10 @@ func TestRightsAreEnough(t *testing.T) {
 }
 
 // What is not a service's to do is denied it by the server.
-func TestRightsAreNoMoreThanEnough(t *testing.T) {
-	server := deployed(t)
+func TestRightsAreNoMoreThanEnough(t *testing.T) { inEachMode(t, rightsAreNoMoreThanEnough) }
+
+func rightsAreNoMoreThanEnough(t *testing.T, server *deployment) {
+	t.Helper()
 	api := join(t, server, "api", testenv.Logger(t))
 	j, _, err := api.CreateJob(t.Context(), job.Job{ID: ulid.Make().String(), State: job.Queued}, "")
 	ok(t, err)
@@ -215,10 +211,10 @@ func TestRightsAreNoMoreThanEnough(t *testing.T) {
 }
 
 // deny does something as a service and returns what the server says of it.
-func deny(t *testing.T, s *natsserver.Server, who string, do func(*nats.Conn) error) error {
+func deny(t *testing.T, d *deployment, who string, do func(*nats.Conn) error) error {
 	t.Helper()
 	said := make(chan error, 1)
-	nc, err := nats.Connect(s.ClientURL(), nats.UserInfo(who, "p"+who), nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
+	nc, err := nats.Connect(d.ClientURL(), d.shown(t, who), nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
 		select {
 		case said <- err:
 		default:

@@ -24,6 +24,8 @@ type Bus struct {
 
 	wake wakeups
 
+	refused complaints
+
 	mu        sync.Mutex
 	consumers map[string]jetstream.Consumer // by durable name
 
@@ -49,7 +51,7 @@ func Connect(ctx context.Context, cfg Config, log *zap.Logger, opts ...nats.Opti
 		consumers:   map[string]jetstream.Consumer{},
 		reconnected: make(chan struct{}, 1), remade: make(chan struct{}),
 	}
-	opts = append(append(cfg.options(log), nats.ReconnectHandler(b.onReconnect)), opts...)
+	opts = append(append(cfg.options(log, &b.refused), nats.ReconnectHandler(b.onReconnect)), opts...)
 	if err := b.open(ctx, opts); err != nil {
 		stop()
 		if b.nc != nil {
@@ -62,9 +64,14 @@ func Connect(ctx context.Context, cfg Config, log *zap.Logger, opts ...nats.Opti
 }
 
 func (b *Bus) open(ctx context.Context, opts []nats.Option) (err error) {
+	key := keyChange{path: b.cfg.NKey}
+	if key.path != "" {
+		opts = append(opts, nats.ReconnectToServer(key.choose))
+	}
 	if b.nc, err = dial(ctx, b.cfg.URL, b.log, opts); err != nil {
 		return fmt.Errorf("connect to NATS: %w", err)
 	}
+	key.conn.Store(b.nc)
 	if b.js, err = jetstream.New(b.nc); err != nil {
 		return fmt.Errorf("open JetStream: %w", err)
 	}
@@ -98,6 +105,7 @@ func dial(ctx context.Context, url string, log *zap.Logger, opts []nats.Option) 
 
 // onReconnect is called by the client; it must not block.
 func (b *Bus) onReconnect(nc *nats.Conn) {
+	b.refused.forget()
 	b.log.Info("reconnected to NATS", zap.String("server", nc.ConnectedServerName()))
 	select {
 	case b.reconnected <- struct{}{}:

@@ -14,7 +14,8 @@ import (
 // Config says how NATS is reached. The zero value of a field stands for its default.
 type Config struct {
 	URL      string        `envconfig:"NATS_URL" default:"nats://127.0.0.1:4222" desc:"URL of the NATS server, or several with commas between; tls:// asks for TLS"`
-	Creds    string        `envconfig:"NATS_CREDS" desc:"file with NATS user credentials (JWT and seed)"`
+	NKey     string        `envconfig:"NATS_NKEY" desc:"file with the seed of this service's NATS key; it is read again at each connection"`
+	Creds    string        `envconfig:"NATS_CREDS" desc:"file with NATS user credentials (JWT and seed), in the place of a key; it is read again at each connection"`
 	CA       string        `envconfig:"NATS_CA" desc:"PEM file with the certificates that sign the server's"`
 	Cert     string        `envconfig:"NATS_CERT" desc:"PEM file with the client certificate"`
 	Key      string        `envconfig:"NATS_KEY" desc:"PEM file with the key of the client certificate"`
@@ -29,9 +30,9 @@ var inboxForm = regexp.MustCompile(`^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$`)
 // Validate reports everything that is wrong with c, in one joined error whose
 // parts name the variables.
 func (c Config) Validate() error {
-	var errs []error
+	errs := []error{c.checkCredential()}
 	for _, f := range []struct{ name, path string }{
-		{"NATS_CREDS", c.Creds}, {"NATS_CA", c.CA}, {"NATS_CERT", c.Cert}, {"NATS_KEY", c.Key},
+		{"NATS_CA", c.CA}, {"NATS_CERT", c.Cert}, {"NATS_KEY", c.Key},
 	} {
 		if _, err := os.Stat(f.path); f.path != "" && err != nil {
 			errs = append(errs, fmt.Errorf("REWEAVE_%s: no readable file there", f.name))
@@ -67,11 +68,12 @@ func (c Config) withDefaults() Config {
 }
 
 // options turns c into the client's options. Once connected, the client reconnects
-// for ever.
-func (c Config) options(log *zap.Logger) []nats.Option {
+// for ever, also where it is refused: who is shut out may be let in again.
+func (c Config) options(log *zap.Logger, refused *complaints) []nats.Option {
 	opts := []nats.Option{
 		nats.Name("reweave"),
 		nats.MaxReconnects(-1),
+		nats.IgnoreAuthErrorAbort(),
 		nats.ReconnectWait(250 * time.Millisecond),
 		nats.PingInterval(10 * time.Second),
 		nats.MaxPingsOutstanding(3),
@@ -80,7 +82,10 @@ func (c Config) options(log *zap.Logger) []nats.Option {
 				log.Warn("lost the connection to NATS", zap.Error(err))
 			}
 		}),
-		nats.ErrorHandler(func(_ *nats.Conn, sub *nats.Subscription, err error) {
+		nats.ErrorHandler(func(nc *nats.Conn, sub *nats.Subscription, err error) {
+			if nc.IsReconnecting() && !refused.news(err) {
+				return
+			}
 			subject := ""
 			if sub != nil {
 				subject = sub.Subject
@@ -90,6 +95,9 @@ func (c Config) options(log *zap.Logger) []nats.Option {
 	}
 	if c.Inbox != "" {
 		opts = append(opts, nats.CustomInboxPrefix(c.Inbox))
+	}
+	if c.NKey != "" {
+		opts = append(opts, fromSeed(c.NKey))
 	}
 	if c.Creds != "" {
 		opts = append(opts, nats.UserCredentials(c.Creds))

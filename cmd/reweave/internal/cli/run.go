@@ -87,7 +87,7 @@ hash of what it was made from, and so never encodes the same thing twice.`,
 		a.encodeCommand(), a.patchCommand(), a.diffCommand(), a.verifyCommand(), a.serveCommand(), a.submitCommand(),
 		a.listCommand(), a.showCommand(), a.watchCommand(), a.cancelCommand(), a.retryCommand(), a.getCommand(),
 		a.workersCommand(), a.cacheCommand(), a.versionCommand(), a.s3Command(), a.healthcheckCommand(), a.configCommand(),
-		a.tokenCommand(),
+		a.tokenCommand(), a.keysCommand(),
 	)
 	return root
 }

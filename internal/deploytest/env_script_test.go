@@ -1,0 +1,136 @@
+package deploytest
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/compose-spec/compose-go/v2/dotenv"
+	"github.com/nats-io/nkeys"
+)
+
+// envScript is a copy of deploy/env.sh that may write, and the program that makes its keys.
+type envScript struct{ dir, reweave string }
+
+func newEnvScript(t *testing.T) envScript {
+	t.Helper()
+	e := envScript{t.TempDir(), filepath.Join(t.TempDir(), "reweave")}
+	for _, name := range []string{"env.sh", "reweave.env.example"} {
+		text := read(t, "deploy/"+name)
+		if err := os.WriteFile(filepath.Join(e.dir, name), text, 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	cmd := exec.CommandContext(t.Context(), "go", "build", "-o", e.reweave, "./cmd/reweave")
+	cmd.Dir = root(t)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("build reweave: %v: %s", err, out)
+	}
+	return e
+}
+
+// run runs the script and returns what .env says then.
+func (e envScript) run(t *testing.T) map[string]string {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), filepath.Join(e.dir, "env.sh"))
+	cmd.Env = append(os.Environ(), "REWEAVE="+e.reweave)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("env.sh: %v: %s", err, out)
+	} else if strings.Contains(string(out), "SU") {
+		t.Errorf("env.sh prints a seed")
+	}
+	values, err := dotenv.UnmarshalWithLookup(string(e.text(t, ".env")), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return values
+}
+
+func (e envScript) text(t *testing.T, name string) []byte {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(e.dir, name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
+}
+
+// checkKeys wants a seed for each service that its container may read and others may not,
+// and the public half of just that seed in .env.
+func (e envScript) checkKeys(t *testing.T, values map[string]string) {
+	t.Helper()
+	for _, s := range joiners() {
+		name := "keys/" + s + "/seed"
+		info, err := os.Stat(filepath.Join(e.dir, name))
+		if err != nil || info.Mode().Perm() != 0o640 {
+			t.Errorf("mode of %s: %v, %v", name, info, err)
+		}
+		pair, err := nkeys.ParseDecoratedUserNKey(e.text(t, name))
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		if public, err := pair.PublicKey(); err != nil || values["NATS_"+strings.ToUpper(s)+"_NKEY"] != public {
+			t.Errorf("%s: .env has another public half: %v", s, err)
+		}
+	}
+	if values["REWEAVE_KEYS_GID"] == "" {
+		t.Error(".env names no group of the keys")
+	}
+}
+
+// env.sh fills in what the example leaves empty, for its owner's eyes, and never changes
+// what is there.
+func TestEnvScript(t *testing.T) {
+	e := newEnvScript(t)
+	values := e.run(t)
+	first := string(e.text(t, ".env"))
+	if info, err := os.Stat(filepath.Join(e.dir, ".env")); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("mode of .env: %v, %v", info, err)
+	}
+	secret := regexp.MustCompile(`^r([0-9a-f]{20}|[0-9a-f]{48})$`)
+	seen := map[string]bool{}
+	for _, name := range []string{"REWEAVE_S3_MUXER_SECRET_KEY", "REWEAVE_S3_ACCESS_KEY", "REWEAVE_S3_SECRET_KEY"} {
+		if !secret.MatchString(values[name]) || seen[values[name]] {
+			t.Errorf("%s is no secret of its own", name)
+		}
+		seen[values[name]] = true
+	}
+	e.checkKeys(t, values)
+	p, err := LoadCompose(t.Context(), values, filepath.Join(root(t), "deploy/docker-compose.yml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	report(t, CheckCompose(p, reliefs))
+	if e.run(t); string(e.text(t, ".env")) != first {
+		t.Errorf("the second run changed .env")
+	}
+}
+
+// A seed that is gone is made anew, and so is the public half of it, and no other; an .env
+// from before there were keys gets them.
+func TestEnvScriptMakesKeysAnew(t *testing.T) {
+	e := newEnvScript(t)
+	first := e.run(t)
+	if err := os.Remove(filepath.Join(e.dir, "keys/encoder/seed")); err != nil {
+		t.Fatal(err)
+	}
+	second := e.run(t)
+	e.checkKeys(t, second)
+	for name, value := range first {
+		if changed := second[name] != value; changed != (name == "NATS_ENCODER_NKEY") {
+			t.Errorf("%s: changed %t", name, changed)
+		}
+	}
+	old := regexp.MustCompile(`(?m)^(NATS_.*_NKEY|REWEAVE_KEYS_GID)=.*\n`).ReplaceAllString(string(e.text(t, ".env")), "")
+	if err := os.WriteFile(filepath.Join(e.dir, ".env"), []byte(old+"NATS_API_PASSWORD=r1e10\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	third := e.run(t)
+	e.checkKeys(t, third)
+	if third["REWEAVE_S3_SECRET_KEY"] != first["REWEAVE_S3_SECRET_KEY"] {
+		t.Error("the secrets of the volumes are lost")
+	}
+}

@@ -153,6 +153,7 @@ func TestRightsAreEnough(t *testing.T) {
 	ok(t, api.PurgeWork(t.Context(), good.ID))
 	must(api.Workers(t.Context()))(t)
 	must(api.DoneCount(t.Context(), good.ID))(t)
+	tendTheCache(t, api, stores["api"])
 	eventually(t, "the store to be swept", func() bool {
 		for _, err := range env.Store.List(t.Context(), "segments/") {
 			ok(t, err)
@@ -184,6 +185,11 @@ func TestRightsAreNoMoreThanEnough(t *testing.T) {
 		{"encoder", "reads all jobs' sources", "$JS.API.CONSUMER.CREATE.JOBQ.x"},
 		{"encoder", "deletes a stream", "$JS.API.STREAM.DELETE.SEG"},
 		{"encoder", "makes a stream", "$JS.API.STREAM.CREATE.MINE"},
+		{"encoder", "claims chunks", "claim.x." + j.ID},
+		{"encoder", "evicts chunks", "condemned"},
+		{"splitter", "evicts chunks", "condemned"},
+		{"muxer", "evicts chunks", "condemned"},
+		{"api", "claims chunks for a job", "claims." + j.ID + ".0"},
 		{"encoder", "acknowledges a mux", "$JS.ACK.MUX.mux-normal.1.1.1.1.1"},
 		{"splitter", "submits a job", "jobq.normal." + j.ID},
 		{"splitter", "reads the secrets", "$JS.API.STREAM.MSG.GET.KV_secrets"},

@@ -57,6 +57,7 @@ type Server struct {
 	origins *http.CrossOriginProtection
 	tokens  *tokens
 	limits  *limiter
+	cache   *cache.Keeper
 	api     huma.API
 }
 
@@ -75,6 +76,7 @@ func New(ctx context.Context, cfg Config, d Deps) (*Server, error) {
 	if s.tokens, err = openTokens(s.cfg, d.Log); err != nil {
 		return nil, err
 	}
+	s.cache = cache.New(d.Bus, d.Store)
 	s.limits = newLimiter(s.cfg.Rate, s.cfg.Burst)
 	s.cfg.PublicURL = strings.TrimSuffix(s.cfg.PublicURL, "/")
 	s.hub = newHub(ctx, d.Bus, d.Log)

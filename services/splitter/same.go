@@ -65,6 +65,9 @@ func (w *work) same(ctx context.Context) ([]stretch, error) {
 			lost = append(lost, baseChunk{c, base.Plan.Segments[i]})
 		}
 	}
+	if err := w.claim(ctx, lost); err != nil {
+		return nil, err
+	}
 	if w.job.Spec.Same.Depth == job.Eye {
 		found, err := l.near(ctx, lost)
 		if err != nil {
@@ -78,6 +81,16 @@ func (w *work) same(ctx context.Context) ([]stretch, error) {
 		found = append(found, find(g, chunks)...)
 	}
 	return w.stored(ctx, found)
+}
+
+// claim says that the job may need chunks of the other deliverable, before it looks whether
+// they are there and decides to do without what they were made from.
+func (w *work) claim(ctx context.Context, chunks []baseChunk) error {
+	keys := make([]string, len(chunks))
+	for i, c := range chunks {
+		keys[i] = c.Key
+	}
+	return w.claims.Claim(ctx, w.job.ID, keys...)
 }
 
 // byPixels names chunks by the digest of their source's pixels.

@@ -122,6 +122,23 @@ func (p *patching) remembered(ctx context.Context) (string, error) {
 	return n.Source, nil
 }
 
+// gone tells that the source that BASE was made from, which nobody named, is not where it
+// was, where err says so in the words of one who did.
+func (p *patching) gone(source string, err error) error {
+	slug, why := "", ""
+	if e, ok := errors.AsType[problem](err); ok {
+		slug, why = e.Slug(), e.Title
+	} else if e, ok := errors.AsType[*fault.Error](err); ok {
+		slug, why = e.Type, e.Title
+	}
+	switch slug {
+	case "no-such-upload", "no-upload", "no-object", "no-such-source", "unreadable-source":
+		return fault.Userf("no-known-source", p.name, "it was made from "+source+", which can't be read any more: "+why,
+			"name where its source is now: --source FILE")
+	}
+	return err
+}
+
 func (p *patching) sourceNote(ctx context.Context) (n job.SourceNote, err error) {
 	if p.flags.server != "" {
 		cl := p.client(p.flags.server)

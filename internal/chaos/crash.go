@@ -97,7 +97,7 @@ func killAllEncoders(ctx context.Context, h *harness, r *row) error {
 // points are the steps of each service: before and after each thing that others see.
 var points = map[string][]string{
 	"splitter": {
-		"splitter.before-put-segment", "splitter.after-put-segment", "splitter.after-put-task", "splitter.after-enqueue",
+		"splitter.after-claim", "splitter.before-put-segment", "splitter.after-put-segment", "splitter.after-put-task", "splitter.after-enqueue",
 		"splitter.before-plan", "splitter.after-plan", "splitter.after-cas", "splitter.after-event",
 		"splitter.before-ack", "splitter.after-ack",
 	},

@@ -1,19 +1,20 @@
 package e2e_test
 
 import (
-	"context"
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
-	"sync"
 	"testing"
+	"time"
 
 	"github.com/reweave/reweave/internal/e2e"
+	"github.com/reweave/reweave/internal/testenv"
 	"github.com/reweave/reweave/pkg/cache"
-	"github.com/reweave/reweave/pkg/job"
+	"github.com/reweave/reweave/pkg/plan"
 	"github.com/reweave/reweave/pkg/store"
 )
 
@@ -58,6 +59,7 @@ func TestTheCacheIsLookedAfter(t *testing.T) {
 	cacheOf(t, dir, &e, "gc", "--max-size", "0")
 	var chunks []cache.Chunk
 	cacheOf(t, dir, &chunks, "ls")
+	heldAsTheManifestsSay(t, dir, chunks)
 	if len(e.Chunks) != second.Chunks.Encoded || len(chunks) != first.Chunks.Total {
 		t.Errorf("%d chunks went and %d stay, of which %d are pinned", len(e.Chunks), len(chunks), first.Chunks.Total)
 	}
@@ -71,7 +73,7 @@ func TestTheCacheIsLookedAfter(t *testing.T) {
 	flip(t, filepath.Join(dir, "data", "objects", "reweave", filepath.FromSlash(store.ChunkKey(chunks[0].Key))))
 	var v cache.Checked
 	cacheOf(t, dir, &v, "verify")
-	if v.Chunks != total || len(v.Damaged) != 1 || v.Damaged[0] != chunks[0].Key {
+	if v.Chunks != total || len(v.Damaged) != 1 || len(v.Dropped) != 1 || v.Dropped[0] != chunks[0].Key {
 		t.Errorf("of %d chunks, %s of which is damaged, it says %+v", total, chunks[0].Key, v)
 	}
 	cacheOf(t, dir, &v, "verify")
@@ -92,11 +94,123 @@ func TestTheCacheIsLookedAfter(t *testing.T) {
 		"it is no size":                {"gc", "--max-size", "lots"},
 		"neither a SHA-256 nor a file": {"pin", "nothing.mp4"},
 		"was made here":                {"pin", film},
+		"is pinned":                    {"unpin", "base.mp4"},
+		"there is no SIZE":             {"gc"},
 	} {
 		p := e2e.Command(t, dir, append(append([]string{"cache"}, args...), "--data", "data")...)
 		if code := p.Run(); code != 2 || !strings.Contains(p.Stderr.String(), says) {
 			t.Errorf("cache %v: exit code %d: %s", args, code, &p.Stderr)
 		}
+	}
+}
+
+// heldAsTheManifestsSay compares the list of chunks with what the deliverables' manifests name.
+func heldAsTheManifestsSay(t *testing.T, dir string, chunks []cache.Chunk) {
+	t.Helper()
+	held := map[string][]string{}
+	manifests, err := filepath.Glob(filepath.Join(dir, "data", "objects", "reweave", "manifests", "*.json"))
+	if err != nil || len(manifests) != 2 {
+		t.Fatalf("%d manifests, %v", len(manifests), err)
+	}
+	for _, path := range manifests {
+		b, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		m, err := plan.DecodeManifest(b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range slices.Concat(m.Chunks, m.Audio) {
+			held[c.Key] = append(held[c.Key], m.SHA256)
+		}
+	}
+	for _, c := range chunks {
+		if !slices.Equal(slices.Sorted(slices.Values(c.Deliverables)), slices.Sorted(slices.Values(held[c.Key]))) {
+			t.Errorf("chunk %s is held by %v, and named by the manifests of %v", c.Key, c.Deliverables, held[c.Key])
+		}
+	}
+	var of []cache.Chunk
+	cacheOf(t, dir, &of, "ls", "--of", "base.mp4")
+	if len(of) == 0 || len(of) != len(slices.DeleteFunc(slices.Clone(chunks), func(c cache.Chunk) bool { return !c.Pinned })) {
+		t.Errorf("%d chunks are of the one that is pinned", len(of))
+	}
+}
+
+// TestTheCacheIsReadable looks at what a person sees.
+func TestTheCacheIsReadable(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	film := cutFilm(t, "null")
+	first := e2e.Command(t, dir, append([]string{"encode", film, "-o", "base.mp4"}, settings...)...).Succeed()
+	say := func(args []string, says ...string) {
+		p := e2e.Command(t, dir, append(append([]string{"cache"}, args...), "--data", "data")...)
+		if code := p.Run(); code != 0 {
+			t.Errorf("cache %v: exit code %d: %s", args, code, &p.Stderr)
+		}
+		for _, s := range says {
+			if !strings.Contains(p.Stdout.String(), s) {
+				t.Errorf("cache %v does not say %q: %s", args, s, &p.Stdout)
+			}
+		}
+	}
+	var chunks []cache.Chunk
+	cacheOf(t, dir, &chunks, "ls")
+	sum := fmt.Sprintf("%x", sumOf(t, filepath.Join(dir, "base.mp4")))[:16]
+	key := chunks[0].Key
+	say([]string{"ls"}, "HELD BY", key[:16], " KiB", sum)
+	say([]string{"stats"}, fmt.Sprintf("chunks    %d, ", first.Chunks.Total), "hit rate  0 %", "SOURCE", sum, filepath.Base(film))
+	say([]string{"pin", "base.mp4"}, fmt.Sprintf("pinned %s: %d chunks, ", sum, first.Chunks.Total))
+	say([]string{"gc", "--max-size", "0"}, "evicted 0 chunks, 0 B; ", "more than was asked for: deliverables that are pinned")
+	say([]string{"unpin", "base.mp4"}, "unpinned "+sum)
+	flip(t, filepath.Join(dir, "data", "objects", "reweave", filepath.FromSlash(store.ChunkKey(key))))
+	say([]string{"verify"}, "damaged, and dropped: "+key, fmt.Sprintf("%d chunks, ", first.Chunks.Total), "1 damaged", "get them again from")
+	say([]string{"verify"}, fmt.Sprintf("%d chunks, ", first.Chunks.Total-1), ": 0 damaged")
+	say([]string{"gc", "--max-size", "0", "--dry-run"}, chunks[1].Key[:16], fmt.Sprintf("would evict %d chunks, ", first.Chunks.Total-1), "0 B stay")
+	say([]string{"gc", "--max-size", "0"}, fmt.Sprintf("evicted %d chunks, ", first.Chunks.Total-1), "0 B stay")
+}
+
+// TestTheCacheWaitsForAnEncode evicts everything from a directory on which another process
+// encodes: it waits for the end, since no other process knows what that one needs.
+func TestTheCacheWaitsForAnEncode(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	film, err := os.ReadFile(testenv.Media(t, "a.y4m", "-f", "lavfi", "-i", "testsrc2=s=160x120:r=25:d=4", "-pix_fmt", "yuv420p"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	encode := e2e.Command(t, dir, append([]string{"encode", "-", "-o", "out.mp4"}, settings...)...)
+	encode.Stdin = r
+	encode.Begin()
+	if err := r.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Write(film[:len(film)/2]); err != nil { // it has begun to read, so the directory is its own
+		t.Fatal(err)
+	}
+	gc := e2e.Command(t, dir, "cache", "gc", "--max-size", "0", "--data", "data").Begin()
+	testenv.Await(t, time.Minute, "the other command to wait", func() bool {
+		return strings.Contains(gc.Stderr.String(), "waiting for another reweave") || !gc.Running()
+	})
+	if _, err := w.Write(film[len(film)/2:]); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if code := encode.Exit(); code != 0 {
+		t.Errorf("the encode's exit code is %d: %s", code, &encode.Stderr)
+	}
+	e2e.DecodesCleanly(t, filepath.Join(dir, "out.mp4"))
+	if code := gc.Exit(); code != 0 || !strings.Contains(gc.Stdout.String(), "0 B stay") || strings.Contains(gc.Stdout.String(), "evicted 0") {
+		t.Errorf("exit code %d: %s%s", code, &gc.Stdout, &gc.Stderr)
+	}
+	if !strings.Contains(gc.Stderr.String(), "waiting for another reweave") {
+		t.Errorf("it did not wait: %s", &gc.Stderr)
 	}
 }
 
@@ -116,50 +230,6 @@ func flip(t *testing.T, path string) {
 	if _, err := f.Write(b); err != nil { // in place: its metadata stays
 		t.Fatal(err)
 	}
-}
-
-// TestJobsBesideEvictionsEndAlike has chunks evicted, all of them and again and again, while
-// jobs run that need them.
-func TestJobsBesideEvictionsEndAlike(t *testing.T) {
-	t.Parallel()
-	c := e2e.Start(t, e2e.Fleet{Codecs: []string{"libx264"}})
-	spec := memoryFilm(t)
-	_, out := c.Encode(t, spec)
-	want := sumOf(t, out)
-	var jobs []job.Job
-	for i := range 8 {
-		s := spec
-		s.Name = fmt.Sprint(i)
-		jobs = append(jobs, c.Submit(t, s))
-	}
-	ended := make(chan struct{})
-	var evictions sync.WaitGroup
-	evictions.Go(func() {
-		for {
-			select {
-			case <-ended:
-				return
-			default:
-			}
-			contents, err := cache.Scan(t.Context(), c.Store)
-			if err == nil {
-				_, err = cache.Evict(t.Context(), c.Store, contents.Victims(0, nil), func(ctx context.Context) (map[string]bool, error) { return cache.Claims(ctx, c.Bus) })
-			}
-			if err != nil {
-				t.Error(err)
-				return
-			}
-		}
-	})
-	for _, j := range jobs {
-		if got := c.Await(t, j.ID); got.State != job.Done {
-			t.Errorf("a job is %s: %+v", got.State, got.Error)
-		} else if sumOf(t, c.Deliverable(t, got)) != want {
-			t.Error("a deliverable has other bytes")
-		}
-	}
-	close(ended)
-	evictions.Wait()
 }
 
 // sumOf is the digest of a file.

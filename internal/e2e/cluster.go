@@ -27,6 +27,8 @@ type Fleet struct {
 	Codecs []string
 	// Store, when set, wraps the store that the encoders get.
 	Store func(boot.Objects) boot.Objects
+	// Stores, when set, wraps the store that each service gets, whose name it is told.
+	Stores func(service string, st boot.Objects) boot.Objects
 }
 
 // Cluster is a bus and a store of its own, with services on them.
@@ -46,9 +48,12 @@ func Start(t testing.TB, f Fleet) *Cluster {
 	c := &Cluster{Env: testenv.Start(t)}
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
 	var ready []<-chan struct{}
-	run := func(name string, i int, service func(context.Context, boot.Env) error) {
-		name = fmt.Sprintf("%s%d", name, i)
+	run := func(kind string, i int, service func(context.Context, boot.Env) error) {
+		name := fmt.Sprintf("%s%d", kind, i)
 		env := c.Boot(name)
+		if f.Stores != nil {
+			env.Store = f.Stores(kind, env.Store)
+		}
 		env.Bus = c.Connect(t)
 		serves := make(chan struct{})
 		var once sync.Once

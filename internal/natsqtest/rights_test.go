@@ -147,6 +147,7 @@ func rightsAreEnough(t *testing.T, server *deployment) {
 	ok(t, api.PurgeWork(t.Context(), good.ID))
 	must(api.Workers(t.Context()))(t)
 	must(api.DoneCount(t.Context(), good.ID))(t)
+	tendTheCache(t, api, stores["api"])
 	eventually(t, "the store to be swept", func() bool {
 		for _, err := range env.Store.List(t.Context(), "segments/") {
 			ok(t, err)
@@ -180,6 +181,11 @@ func rightsAreNoMoreThanEnough(t *testing.T, server *deployment) {
 		{"encoder", "reads all jobs' sources", "$JS.API.CONSUMER.CREATE.JOBQ.x"},
 		{"encoder", "deletes a stream", "$JS.API.STREAM.DELETE.SEG"},
 		{"encoder", "makes a stream", "$JS.API.STREAM.CREATE.MINE"},
+		{"encoder", "claims chunks", "claim.x." + j.ID},
+		{"encoder", "evicts chunks", "condemned"},
+		{"splitter", "evicts chunks", "condemned"},
+		{"muxer", "evicts chunks", "condemned"},
+		{"api", "claims chunks for a job", "claims." + j.ID + ".0"},
 		{"encoder", "acknowledges a mux", "$JS.ACK.MUX.mux-normal.1.1.1.1.1"},
 		{"splitter", "submits a job", "jobq.normal." + j.ID},
 		{"splitter", "reads the secrets", "$JS.API.STREAM.MSG.GET.KV_secrets"},

@@ -4,11 +4,15 @@
 // Nothing counts uses: a chunk was last used when it was stored, or when a deliverable that
 // holds it was last made, which the times of the manifests tell. So what is known of the
 // cache is what lies in the store, and can't be lost apart from it.
+//
+// A job claims what it needs, and whoever evicts condemns what goes: by the order of these
+// steps, which [Claimer] and [Keeper] keep, no chunk is deleted that a running job has seen.
 package cache
 
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -16,6 +20,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/reweave/reweave/pkg/job"
 	"github.com/reweave/reweave/pkg/plan"
 	"github.com/reweave/reweave/pkg/store"
 )
@@ -28,7 +33,9 @@ type Chunk struct {
 	Used time.Time `json:"used" doc:"when it was stored or last used"`
 	// Deliverables are the SHA-256 sums of those that hold it.
 	Deliverables []string `json:"deliverables,omitempty" doc:"digests of the deliverables that hold it"`
-	Pinned       bool     `json:"pinned,omitempty" doc:"one of these is pinned"`
+	Pinned       bool     `json:"pinned,omitempty" doc:"a pinned deliverable holds it"`
+	// Running is not known to [Scan]: it is what jobs tell.
+	Running bool `json:"running,omitempty" doc:"a running job needs it"`
 }
 
 // Deliverable is one that was made here.
@@ -42,7 +49,11 @@ type Deliverable struct {
 	Bytes  int64 `json:"bytes"`
 	Lost   int   `json:"lost,omitempty" doc:"chunks that are not stored any more"`
 	// Reused counts the chunks that were there already when it was last made.
-	Reused int `json:"reused"`
+	Reused int `json:"reused" doc:"chunks that were there already when it was last made"`
+	// Source is not known to [Scan], but to [Contents.Name].
+	Source string `json:"source,omitempty" doc:"name of what it was made from, where it was noted"`
+	// Keys are those of its chunks.
+	Keys []string `json:"-"`
 }
 
 // Contents is what the store holds.
@@ -71,9 +82,12 @@ func Scan(ctx context.Context, st store.Store) (*Contents, error) {
 		at[key] = len(c.Chunks)
 		c.Chunks = append(c.Chunks, Chunk{Key: key, Bytes: info.Size, Used: info.Modified.UTC()})
 	}
-	pins, err := pins(ctx, st)
+	sums, pinned, err := pins(ctx, st)
 	if err != nil {
 		return nil, err
+	}
+	for i, ch := range c.Chunks {
+		c.Chunks[i].Pinned = pinned[ch.Key]
 	}
 	for _, prefix := range []string{"manifests/", "tenants/"} {
 		for info, err := range st.List(ctx, prefix) {
@@ -84,7 +98,7 @@ func Scan(ctx context.Context, st store.Store) (*Contents, error) {
 			if !ok {
 				continue
 			}
-			d := Deliverable{SHA256: sum, Tenant: tenant, Made: info.Modified.UTC(), Pinned: pins[sum]}
+			d := Deliverable{SHA256: sum, Tenant: tenant, Made: info.Modified.UTC(), Pinned: sums[sum]}
 			if err := c.hold(ctx, st, info.Key, &d, at); err != nil {
 				return nil, err
 			}
@@ -118,6 +132,7 @@ func (c *Contents) hold(ctx context.Context, st store.Store, key string, d *Deli
 			continue
 		}
 		d.Chunks++
+		d.Keys = append(d.Keys, mc.Key)
 		i, stored := at[mc.Key]
 		if !stored {
 			d.Lost++
@@ -128,7 +143,6 @@ func (c *Contents) hold(ctx context.Context, st store.Store, key string, d *Deli
 		if !slices.Contains(ch.Deliverables, d.SHA256) {
 			ch.Deliverables = append(ch.Deliverables, d.SHA256)
 		}
-		ch.Pinned = ch.Pinned || d.Pinned
 		if d.Made.After(ch.Used) {
 			ch.Used = d.Made
 		}
@@ -137,16 +151,23 @@ func (c *Contents) hold(ctx context.Context, st store.Store, key string, d *Deli
 	return nil
 }
 
-// pins returns the deliverables that are pinned.
-func pins(ctx context.Context, st store.Store) (map[string]bool, error) {
-	all := map[string]bool{}
-	for info, err := range st.List(ctx, store.PinKey("")) {
-		if err != nil {
-			return nil, fmt.Errorf("list pins: %w", err)
+// Name reads what the deliverables were made from, as far as it was noted.
+func (c *Contents) Name(ctx context.Context, st store.Store) error {
+	for i, d := range c.Deliverables {
+		r, _, err := st.Get(ctx, store.SourceKey(d.Tenant, d.SHA256))
+		if errors.Is(err, store.ErrNotFound) {
+			continue
+		} else if err != nil {
+			return fmt.Errorf("read the note of a source: %w", err)
 		}
-		all[strings.TrimPrefix(info.Key, store.PinKey(""))] = true
+		var n job.SourceNote
+		err = json.NewDecoder(r).Decode(&n)
+		_ = r.Close() // it was only read
+		if err == nil {
+			c.Deliverables[i].Source = cmp.Or(n.Name, n.Source)
+		}
 	}
-	return all, nil
+	return nil
 }
 
 // Victims returns the chunks to evict for the others to take limit bytes at most: those that
@@ -168,31 +189,4 @@ func (c *Contents) Victims(limit int64, claimed map[string]bool) (victims []Chun
 		over -= ch.Bytes
 	}
 	return victims
-}
-
-// batch is how many chunks are evicted between two looks at what is claimed.
-const batch = 100
-
-// Evict deletes victims. Before each batch claims tells anew what running jobs need, so
-// that a job which began meanwhile keeps its chunks. One that begins at the same moment may
-// lose some that it has just seen: its muxer finds them missing and has them encoded.
-func Evict(ctx context.Context, st store.Store, victims []Chunk, claims func(context.Context) (map[string]bool, error)) (gone []Chunk, err error) {
-	for some := range slices.Chunk(victims, batch) {
-		claimed, err := claims(ctx)
-		if err != nil {
-			return gone, err
-		}
-		var keys []string
-		var these []Chunk
-		for _, ch := range some {
-			if !claimed[ch.Key] {
-				keys, these = append(keys, store.ChunkKey(ch.Key)), append(these, ch)
-			}
-		}
-		if err := st.Delete(ctx, keys...); err != nil {
-			return gone, fmt.Errorf("evict chunks: %w", err)
-		}
-		gone = append(gone, these...)
-	}
-	return gone, nil
 }

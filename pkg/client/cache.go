@@ -34,8 +34,8 @@ func (c *Client) VerifyChunks(ctx context.Context, after string) (v cache.Checke
 }
 
 // Pin keeps the chunks of the deliverable with a digest, in hexadecimal; Unpin lets them go.
-func (c *Client) Pin(ctx context.Context, sum string) error {
-	return c.call(ctx, request{method: http.MethodPut, path: "/v1/cache/pins/" + url.PathEscape(sum)}, nil)
+func (c *Client) Pin(ctx context.Context, sum string) (d cache.Deliverable, err error) {
+	return d, c.call(ctx, request{method: http.MethodPut, path: "/v1/cache/pins/" + url.PathEscape(sum)}, &d)
 }
 
 // Unpin is described at [Client.Pin].

@@ -143,6 +143,8 @@ type Job struct {
 	Slots int `json:"slots,omitempty"`
 	// Notes tell what the deliverable leaves out, such as a data track.
 	Notes []string `json:"notes,omitempty"`
+	// Lost says what of the job was lost in the store, so that it is being split again.
+	Lost string `json:"lost,omitempty" doc:"what was lost in the store, while it is being made again"`
 	// Error says why a job failed.
 	Error *fault.Problem `json:"error,omitempty"`
 	// Revision is the revision of this value in the store; it orders updates.

@@ -105,7 +105,7 @@ func Resplit(ctx context.Context, bus *natsq.Bus, st store.Store, id string, why
 		if j.State.Final() {
 			return natsq.ErrUnchanged
 		}
-		j.State, j.Plan, j.PlanSHA256, j.Chunks.Total = job.Splitting, "", "", 0
+		j.State, j.Plan, j.PlanSHA256, j.Chunks.Total, j.Lost = job.Splitting, "", "", 0, why.Error()
 		return nil
 	})
 	if err != nil || j.State != job.Splitting {

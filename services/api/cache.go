@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -12,7 +11,6 @@ import (
 
 	"github.com/reweave/reweave/pkg/auth"
 	"github.com/reweave/reweave/pkg/cache"
-	"github.com/reweave/reweave/pkg/store"
 )
 
 type (
@@ -36,6 +34,7 @@ type (
 		}
 	}
 	verifyOutput struct{ Body cache.Checked }
+	pinOutput    struct{ Body cache.Deliverable }
 )
 
 func (s *Server) routeCache() {
@@ -47,12 +46,15 @@ func (s *Server) routeCache() {
 	register(s, auth.Admin, op("evict-chunks", http.MethodPost, "/v1/cache/gc", "Evict the chunks that were used the longest time ago"), s.cacheGC)
 	register(s, auth.Admin, op("verify-chunks", http.MethodPost, "/v1/cache/verify", "Read chunks through, and drop those that are damaged"), s.cacheVerify)
 	register(s, auth.Admin, op("pin-deliverable", http.MethodPut, "/v1/cache/pins/{sha256}", "Keep a deliverable's chunks", http.StatusNotFound), s.pin)
-	register(s, auth.Admin, op("unpin-deliverable", http.MethodDelete, "/v1/cache/pins/{sha256}", "Let go of a deliverable's chunks"), s.unpin)
+	register(s, auth.Admin, op("unpin-deliverable", http.MethodDelete, "/v1/cache/pins/{sha256}", "Let go of a deliverable's chunks", http.StatusNotFound), s.unpin)
 }
 
 func (s *Server) cacheStats(ctx context.Context, _ *struct{}) (*cacheOutput, error) {
 	c, err := cache.Scan(ctx, s.store)
 	if err != nil {
+		return nil, err
+	}
+	if err := c.Name(ctx, s.store); err != nil {
 		return nil, err
 	}
 	st := cache.Stats{Chunks: len(c.Chunks), Bytes: c.Bytes(), Limit: s.cfg.CacheBytes, Deliverables: c.Deliverables}
@@ -77,71 +79,47 @@ func (s *Server) cacheChunks(ctx context.Context, _ *struct{}) (*chunksOutput, e
 	if err != nil {
 		return nil, err
 	}
+	claimed, err := s.bus.Claimed(ctx, nil)
+	if err != nil {
+		return nil, err
+	}
+	for i, ch := range c.Chunks {
+		c.Chunks[i].Running = claimed[ch.Key]
+	}
 	out := &chunksOutput{}
 	out.Body.Chunks = c.Chunks
 	return out, nil
 }
 
 func (s *Server) cacheGC(ctx context.Context, in *gcInput) (*gcOutput, error) {
-	e, err := s.evict(ctx, in.Body.MaxBytes, in.Body.DryRun)
+	e, err := s.cache.Evict(ctx, in.Body.MaxBytes, in.Body.DryRun)
 	return &gcOutput{e}, err
 }
 
-// evict brings the chunks below a limit, as far as those allow it that need them.
-func (s *Server) evict(ctx context.Context, limit int64, dry bool) (e cache.Evicted, err error) {
-	c, err := cache.Scan(ctx, s.store)
-	if err != nil {
-		return e, err
-	}
-	claimed, err := s.claims(ctx)
-	if err != nil {
-		return e, err
-	}
-	e.Chunks = c.Victims(limit, claimed)
-	if !dry {
-		if e.Chunks, err = cache.Evict(ctx, s.store, e.Chunks, s.claims); err != nil {
-			return e, err
-		}
-	}
-	if e.Chunks == nil {
-		e.Chunks = []cache.Chunk{}
-	}
-	for _, ch := range e.Chunks {
-		e.Bytes += ch.Bytes
-	}
-	e.Left = c.Bytes() - e.Bytes
-	return e, nil
-}
-
-// claims returns the keys of the chunks that running jobs need.
-func (s *Server) claims(ctx context.Context) (map[string]bool, error) {
-	return cache.Claims(ctx, s.bus)
-}
-
 func (s *Server) cacheVerify(ctx context.Context, in *verifyInput) (*verifyOutput, error) {
-	c, err := cache.Verify(ctx, s.store, in.Body.After, in.Body.Limit)
+	c, err := s.cache.Verify(ctx, in.Body.After, in.Body.Limit)
 	return &verifyOutput{c}, err
 }
 
-func (s *Server) pin(ctx context.Context, in *manifestRef) (*struct{}, error) {
-	c, err := cache.Scan(ctx, s.store)
-	if err != nil {
-		return nil, err
+func (s *Server) pin(ctx context.Context, in *manifestRef) (*pinOutput, error) {
+	d, err := s.cache.Pin(ctx, in.SHA256)
+	if errors.Is(err, cache.ErrUnknown) {
+		return nil, statusError(http.StatusNotFound, "no-such-deliverable", "no deliverable with the digest "+in.SHA256+" was made here",
+			"see those that were: reweave cache stats")
 	}
-	for _, d := range c.Deliverables {
-		if d.SHA256 == in.SHA256 {
-			return nil, s.store.Put(ctx, store.PinKey(in.SHA256), strings.NewReader("pinned\n"), -1, nil)
-		}
-	}
-	return nil, errNotMade(in.SHA256)
+	return &pinOutput{d}, err
 }
 
 func (s *Server) unpin(ctx context.Context, in *manifestRef) (*struct{}, error) {
-	return nil, s.store.Delete(ctx, store.PinKey(in.SHA256))
+	was, err := s.cache.Unpin(ctx, in.SHA256)
+	if err == nil && !was {
+		return nil, statusError(http.StatusNotFound, "not-pinned", "no deliverable with the digest "+in.SHA256+" is pinned", "see: reweave cache stats")
+	}
+	return nil, err
 }
 
 // keepBelow evicts now and then, until ctx ends or a drain begins, where there is a limit.
-// Several replicas may do so at once: to evict a chunk twice is no harm.
+// Several replicas may do so at once: they take turns.
 func (s *Server) keepBelow(ctx context.Context) error {
 	if s.cfg.CacheBytes == 0 {
 		return nil
@@ -149,7 +127,7 @@ func (s *Server) keepBelow(ctx context.Context) error {
 	tick := time.NewTicker(s.cfg.CacheSweep)
 	defer tick.Stop()
 	for {
-		e, err := s.evict(ctx, s.cfg.CacheBytes, false)
+		e, err := s.cache.Evict(ctx, s.cfg.CacheBytes, false)
 		switch {
 		case err != nil && ctx.Err() == nil:
 			s.log.Warn("evict chunks", zap.Error(err))

@@ -59,6 +59,7 @@ type Server struct {
 	tokens  *tokens
 	limits  *limiter
 	streams *streams
+	cache   *cache.Keeper
 	api     huma.API
 }
 
@@ -78,6 +79,7 @@ func New(ctx context.Context, cfg Config, d Deps) (*Server, error) {
 		return nil, err
 	}
 	s.limits, s.streams = newLimiter(s.cfg.Rate, s.cfg.Burst), newStreams(s.cfg.Streams)
+	s.cache = cache.New(d.Bus, d.Store)
 	s.cfg.PublicURL = strings.TrimSuffix(s.cfg.PublicURL, "/")
 	s.hub = newHub(ctx, d.Bus, d.Log)
 	s.api = humago.New(s.mux, s.describe())

@@ -22,11 +22,14 @@ type lostChunks struct {
 	why   error
 }
 
-func (l *lostChunks) Error() string {
+func (l *lostChunks) Error() string { return l.what() + ": " + l.why.Error() }
+
+// what says what is lost, without the cause.
+func (l *lostChunks) what() string {
 	if len(l.tasks) == 0 {
-		return fmt.Sprintf("the stored plan, or what was laid aside, is missing or damaged: %v", l.why)
+		return "the stored plan, or what was laid aside, is missing or damaged"
 	}
-	return fmt.Sprintf("the stored chunks of %v are missing or damaged: %v", l.tasks, l.why)
+	return fmt.Sprintf("the stored chunks of %v are missing or damaged", l.tasks)
 }
 
 // files fetches all that goes beside the video.

@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/reweave/reweave/pkg/fault"
 	"github.com/reweave/reweave/pkg/faultpoint"
 	"github.com/reweave/reweave/pkg/job"
 	"github.com/reweave/reweave/pkg/lifecycle"
@@ -57,7 +58,24 @@ func (s *service) split(ctx context.Context, id string, again bool) error {
 	if j.State == job.Encoding { // an earlier delivery of this message came to its end
 		return s.tell(ctx, j)
 	}
-	dir, remove, err := s.scratch.Dir("split-" + id)
+	return lost(j, s.read(ctx, j, again))
+}
+
+// lost tells of a job that is split again, because something stored was lost, why that can't
+// be made again: its source is gone, most likely.
+func lost(j job.Job, err error) error {
+	if class := fault.Of(err); j.Lost == "" || class != fault.User && class != fault.Permanent {
+		return err
+	}
+	return &fault.Error{
+		Class: fault.Permanent, Type: "lost-objects", Title: j.Lost + "; the source is needed to make them again, and can't be used", Err: err,
+		Hint: "put the source back where it was and retry the job, or submit it from where it is now: all other chunks are reused",
+	}
+}
+
+// read reads a job's source to its end, and makes its plan.
+func (s *service) read(ctx context.Context, j job.Job, again bool) error {
+	dir, remove, err := s.scratch.Dir("split-" + j.ID)
 	if err != nil {
 		return err
 	}
@@ -162,7 +180,7 @@ func (w *work) finish(ctx context.Context) error {
 		if !maps.Equal(j.Builds, w.job.Builds) {
 			return errRepinned
 		}
-		j.State, j.Plan, j.PlanSHA256 = job.Encoding, store.PlanKey(j.ID), sum
+		j.State, j.Plan, j.PlanSHA256, j.Lost = job.Encoding, store.PlanKey(j.ID), sum, ""
 		j.Frames, j.Duration, j.Notes = w.plan.Frames(), w.plan.Duration(), w.plan.Notes
 		j.Chunks = job.Chunks{Total: w.plan.Tasks(), Reused: w.queue.reusedCount()}
 		return nil

@@ -23,7 +23,15 @@ func (w *work) kept(ctx context.Context) ([]stretch, error) {
 	if n := len(runs); n > 0 && runs[n-1].Old+runs[n-1].Frames > m.Frames {
 		return nil, fault.Userf("bad-range", fmt.Sprintf("keep.runs[%d]", n-1), fmt.Sprintf("it ends behind the %d frames of the deliverable", m.Frames), "compare with that deliverable")
 	}
-	found, err := w.stored(ctx, within(m, runs))
+	all := within(m, runs)
+	chunks := make([]baseChunk, len(all))
+	for i, s := range all {
+		chunks[i] = s.chunk
+	}
+	if err := w.claim(ctx, chunks); err != nil {
+		return nil, err
+	}
+	found, err := w.stored(ctx, all)
 	if err != nil || w.job.Spec.Same == nil {
 		return found, err
 	}

@@ -197,9 +197,14 @@ func (p *placer) reusedCount() int         { return p.reused }
 // by that; else its source is stored and the task enters the queue, at once when it is
 // among the first of its job, else when the one that is a window ahead of it is done.
 // It reports whether the task waits for an encoder. Without a source only the chunk is of
-// use, which may have been evicted since it was seen.
+// use, which the job has claimed and somebody may have deleted all the same.
 func (w *work) offer(ctx context.Context, t queue.Task, source io.ReadSeeker) (waits bool, err error) {
 	bus, st := w.env.Bus, w.env.Store
+	// Claimed, then looked for: what is found from here on stays until the job is over.
+	if err := w.claims.Claim(ctx, t.Job, t.Key); err != nil {
+		return false, err
+	}
+	faultpoint.Hit("splitter.after-claim")
 	if w.again {
 		if d, done, err := bus.Done(ctx, t.Job, t.ID); err != nil || done && d.Key == t.Key {
 			return false, err
@@ -212,7 +217,7 @@ func (w *work) offer(ctx context.Context, t queue.Task, source io.ReadSeeker) (w
 		return false, err
 	}
 	if source == nil {
-		return false, &fault.Error{Class: fault.Retry, Type: "lost-chunk", Where: t.Key, Title: "the chunk was evicted while the job was split"}
+		return false, &fault.Error{Class: fault.Retry, Type: "lost-chunk", Where: t.Key, Title: "the chunk was deleted while the job was split"}
 	}
 	faultpoint.Hit("splitter.before-put-segment")
 	if err := st.Put(ctx, t.Source, source, t.Bytes, nil); err != nil {
@@ -242,7 +247,7 @@ func (w *work) known(ctx context.Context, t queue.Task, info store.Info) error {
 		Job: t.Job, Task: t.ID, Key: t.Key, SHA256: info.Meta["sha256"], Bytes: info.Size,
 		Frames: t.Frames, Pixels: info.Meta["pixels"], Reused: true, Worker: "splitter", At: time.Now().UTC(),
 	})
-	return errors.Join(err, w.env.Bus.PutTask(ctx, t), w.follow(ctx, t))
+	return errors.Join(err, w.follow(ctx, t))
 }
 
 // follow releases the task that waits for t, if it is known already: segments are

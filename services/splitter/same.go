@@ -74,6 +74,9 @@ func (w *work) found(ctx context.Context) ([]stretch, error) {
 			lost = append(lost, baseChunk{c, base.Plan.Segments[i]})
 		}
 	}
+	if err := w.claim(ctx, lost); err != nil {
+		return nil, err
+	}
 	if w.job.Spec.Same.Depth == job.Eye {
 		found, err := l.near(ctx, lost)
 		if err != nil {
@@ -90,6 +93,16 @@ func (w *work) found(ctx context.Context) ([]stretch, error) {
 		w.plan.Notes = append(w.plan.Notes, "nothing of the source is the same, by its packets or its pixels; after a lossy export, compare to the eye: --same eye --tolerance 42dB")
 	}
 	return w.stored(ctx, found)
+}
+
+// claim says that the job may need chunks of the other deliverable, before it looks whether
+// they are there and decides to do without what they were made from.
+func (w *work) claim(ctx context.Context, chunks []baseChunk) error {
+	keys := make([]string, len(chunks))
+	for i, c := range chunks {
+		keys[i] = c.Key
+	}
+	return w.claims.Claim(ctx, w.job.ID, keys...)
 }
 
 // byPixels names chunks by the digest of their source's pixels.

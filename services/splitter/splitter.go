@@ -18,6 +18,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/reweave/reweave/pkg/boot"
+	"github.com/reweave/reweave/pkg/cache"
 	"github.com/reweave/reweave/pkg/ffmpeg"
 	"github.com/reweave/reweave/pkg/lifecycle"
 	"github.com/reweave/reweave/pkg/queue/natsq"
@@ -54,6 +55,7 @@ type service struct {
 	tool    *ffmpeg.Tool
 	scratch *worker.Scratch
 	open    *source.Opener
+	claims  *cache.Claimer
 
 	segments prometheus.Counter
 	bytes    prometheus.Counter
@@ -75,7 +77,7 @@ func Run(ctx context.Context, cfg Config, env boot.Env) error {
 		return err
 	}
 	defer scratch.Close() // when it fails, the next process sweeps what is left
-	s := &service{cfg: cfg, env: env, tool: tool, scratch: scratch}
+	s := &service{cfg: cfg, env: env, tool: tool, scratch: scratch, claims: cache.NewClaimer(env.Bus)}
 	s.open = &source.Opener{Store: env.Store, HTTP: source.GuardedClient(), Stdin: cfg.Stdin, LocalPaths: cfg.LocalPaths}
 	s.metrics()
 	jobs := &worker.Jobs{}

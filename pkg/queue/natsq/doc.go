@@ -6,6 +6,9 @@
 //	SEG       seg.<class>.<build>.<job>.<task>    acked         encode this task
 //	MUX       mux.<class>.<job>                   acked         mux this job
 //	TASKS     split.<job>.<task>                  forgotten     the task, for whoever releases it
+//	          claim.<chunk>.<job>                 forgotten     that the job needs the chunk
+//	          claims.<job>.<number>               forgotten     that it needs thousands
+//	          condemned                           for ever      the chunks that are being evicted
 //	DONE      done.<job>.<task>                   forgotten     the result; the first one wins
 //	ATTEMPTS  try.<job>.<task>                    forgotten     the last 64 tries at the task
 //	EVENTS    evt.<job>.<type>                    30 days       CloudEvents, one of each type per job

@@ -13,10 +13,10 @@ func (b *Bus) PurgeWork(ctx context.Context, jobID string) error {
 	if err := checkJob(jobID); err != nil {
 		return err
 	}
-	return b.purge(ctx, jobID, map[string]string{
-		streamSplit: "jobq.*." + jobID,
-		streamTask:  "seg.*.*." + jobID + ".*",
-		streamMux:   "mux.*." + jobID,
+	return b.purge(ctx, jobID, map[string][]string{
+		streamSplit: {"jobq.*." + jobID},
+		streamTask:  {"seg.*.*." + jobID + ".*"},
+		streamMux:   {"mux.*." + jobID},
 	})
 }
 
@@ -26,33 +26,35 @@ func (b *Bus) Restart(ctx context.Context, jobID string) error {
 	if err := checkJob(jobID); err != nil {
 		return err
 	}
-	return b.purge(ctx, jobID, map[string]string{
-		streamTask:     "seg.*.*." + jobID + ".*",
-		streamDone:     records("done", jobID),
-		streamAttempts: records("try", jobID),
+	return b.purge(ctx, jobID, map[string][]string{
+		streamTask:     {"seg.*.*." + jobID + ".*"},
+		streamDone:     {records("done", jobID)},
+		streamAttempts: {records("try", jobID)},
 	})
 }
 
 // Forget removes all that is kept about the work on a job: waiting messages, task
-// and done records, attempts. The job itself and its events stay.
+// and done records, claims, attempts. The job itself and its events stay.
 func (b *Bus) Forget(ctx context.Context, jobID string) error {
 	if err := b.PurgeWork(ctx, jobID); err != nil {
 		return err
 	}
-	return b.purge(ctx, jobID, map[string]string{
-		streamTasks:    records("split", jobID),
-		streamDone:     records("done", jobID),
-		streamAttempts: records("try", jobID),
+	return b.purge(ctx, jobID, map[string][]string{
+		streamTasks:    {records("split", jobID), records("claims", jobID), oneClaim + "*." + jobID},
+		streamDone:     {records("done", jobID)},
+		streamAttempts: {records("try", jobID)},
 	})
 }
 
 // purge removes what the filters match, each in its stream.
-func (b *Bus) purge(ctx context.Context, jobID string, filters map[string]string) error {
+func (b *Bus) purge(ctx context.Context, jobID string, filters map[string][]string) error {
 	ctx, cancel := bounded(ctx)
 	defer cancel()
-	for stream, filter := range filters {
-		if err := b.streams[stream].Purge(ctx, jetstream.WithPurgeSubject(filter)); err != nil {
-			return fmt.Errorf("purge job %s from %s: %w", jobID, stream, err)
+	for stream, of := range filters {
+		for _, filter := range of {
+			if err := b.streams[stream].Purge(ctx, jetstream.WithPurgeSubject(filter)); err != nil {
+				return fmt.Errorf("purge job %s from %s: %w", jobID, stream, err)
+			}
 		}
 	}
 	return nil

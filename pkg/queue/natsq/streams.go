@@ -46,9 +46,9 @@ func streamConfigs(replicas int) []jetstream.StreamConfig {
 			Discard: jetstream.DiscardNew, DiscardNewPerSubject: true, MaxMsgsPerSubject: 1,
 		}
 	}
-	last := func(name, subjects string, n int64) jetstream.StreamConfig {
+	last := func(name string, n int64, subjects ...string) jetstream.StreamConfig {
 		return jetstream.StreamConfig{
-			Name: name, Subjects: []string{subjects}, Replicas: replicas, MaxMsgsPerSubject: n,
+			Name: name, Subjects: subjects, Replicas: replicas, MaxMsgsPerSubject: n,
 		}
 	}
 	return []jetstream.StreamConfig{
@@ -57,8 +57,8 @@ func streamConfigs(replicas int) []jetstream.StreamConfig {
 		work(streamMux, "mux.>"),
 		first(streamDone, "done.>", 0),
 		first(streamEvents, "evt.>", eventAge),
-		last(streamTasks, "split.>", 1),
-		last(streamAttempts, "try.>", attemptsKept),
+		last(streamTasks, 1, "split.>", oneClaim+">", claimedList+">", condemned),
+		last(streamAttempts, attemptsKept, "try.>"),
 	}
 }
 
@@ -181,5 +181,6 @@ func (b *Bus) buckets(ctx context.Context) ([]jetstream.KeyValue, error) {
 func refused(err error) bool {
 	api, ok := errors.AsType[*jetstream.APIError](err)
 	return ok && (api.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequence ||
+		api.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequenceConstant || // the same, of a stream with replicas
 		api.ErrorCode == 10077 && api.Description == "maximum messages per subject exceeded")
 }

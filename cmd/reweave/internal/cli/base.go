@@ -216,6 +216,23 @@ func (p *patching) allEdits(ctx context.Context, cl *client.Client) ([]job.Edit,
 	return job.Compose(p.note.Edits, edits), nil
 }
 
+// gone tells that the source that BASE was made from, which nobody named, is not where it
+// was, where err says so in the words of one who did.
+func (p *patching) gone(source string, err error) error {
+	slug, why := "", ""
+	if e, ok := errors.AsType[problem](err); ok {
+		slug, why = e.Slug(), e.Title
+	} else if e, ok := errors.AsType[*fault.Error](err); ok {
+		slug, why = e.Type, e.Title
+	}
+	switch slug {
+	case "no-such-upload", "no-upload", "no-object", "no-such-source", "unreadable-source":
+		return fault.Userf("no-known-source", p.name, "it was made from "+source+", which can't be read any more: "+why,
+			"name where its source is now: --source FILE")
+	}
+	return err
+}
+
 // sourceNote reads what BASE was made from: on a server of its job or its digest, else of
 // its digest in the data directory.
 func (p *patching) sourceNote(ctx context.Context) (n job.SourceNote, err error) {

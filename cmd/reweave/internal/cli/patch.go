@@ -148,7 +148,11 @@ func (a *app) patch(ctx context.Context, c *cobra.Command, base string, o *patch
 			return err
 		}
 	}
-	return p.run(ctx, c, source, func() error { return p.tell() })
+	err = p.run(ctx, c, source, func() error { return p.tell() })
+	if o.source == "" {
+		err = p.gone(source, err)
+	}
+	return err
 }
 
 // like asks for what BASE is, of another source.

@@ -180,8 +180,9 @@ func (w *work) fill(ctx context.Context, e job.Edit, fix *reel, replaced []int64
 // early where there are too many.
 func (w *work) feed(ctx context.Context, e job.Edit, fix *reel, time func(k int) int64) (n int, at int64, err error) {
 	from, to := 0, -1
-	if first, n := e.Count(); e.Aligned || e.Part != nil {
-		from, to = first, first+n
+	if e.Aligned || e.Part != nil {
+		first, count := e.Count()
+		from, to = first, first+count
 	}
 	if err := fix.skip(ctx, from); err != nil {
 		return 0, 0, err

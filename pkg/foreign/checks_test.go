@@ -126,12 +126,12 @@ func seeks(t *testing.T, base, out string, is []string) {
 			t.Errorf("jumping to frame %d gives another one", i)
 		}
 	}
-	if right < 9 {
+	if right < 6 {
 		t.Errorf("%d of %d jumps are right", right, nJumps)
 	}
 }
 
-const nJumps = 12
+const nJumps = 8
 
 func jumpTo(frames int) (to []int) {
 	for k := range nJumps {
@@ -145,7 +145,7 @@ func jumps(t *testing.T, path string, frames int) []string {
 	t.Helper()
 	var in, out []string
 	for k, i := range jumpTo(frames) {
-		in = append(in, "-noautorotate", "-ss", strconv.FormatFloat((float64(i)-0.5)/25, 'f', 4, 64), "-t", "0.04", "-i", path)
+		in = append(in, "-noautorotate", "-threads", "1", "-ss", strconv.FormatFloat((float64(i)-0.5)/25, 'f', 4, 64), "-t", "0.04", "-i", path)
 		out = append(out, "-map", strconv.Itoa(k)+":v:0")
 	}
 	args := append(append(in, out...), "-f", "framehash", "-hash", "md5", "-")

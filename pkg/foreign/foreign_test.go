@@ -38,6 +38,7 @@ const (
 var shelf = struct {
 	sync.Mutex
 	dir  string
+	n    int
 	made map[string]string
 }{made: map[string]string{}}
 
@@ -61,8 +62,9 @@ func kept(t *testing.T, name string, args ...string) string {
 	if path := shelf.made[key]; path != "" {
 		return path
 	}
-	dir, err := os.MkdirTemp(shelf.dir, "made-*")
-	if err != nil {
+	dir := filepath.Join(shelf.dir, strconv.Itoa(shelf.n))
+	shelf.n++
+	if err := os.Mkdir(dir, 0o700); err != nil {
 		t.Fatal(err)
 	}
 	path := filepath.Join(dir, name)

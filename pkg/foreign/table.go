@@ -188,13 +188,7 @@ func readSound(stbl *box) (*table, error) {
 	f, ok := t.open("stsz")
 	same, total := f.u32(), int64(f.u32())
 	if !ok || same == 0 || f.err != nil {
-		t, err := readTable(stbl)
-		if err == nil {
-			for i := range t.samples {
-				t.samples[i].count = 1
-			}
-		}
-		return t, err
+		return single(stbl)
 	}
 	f, _ = t.open("stts")
 	if n := f.count(8); n != 1 {
@@ -219,6 +213,18 @@ func readSound(stbl *box) (*table, error) {
 		err = fmt.Errorf("%d of %d samples have a place", at, total)
 	}
 	return t, err
+}
+
+// single reads the tables of a track whose samples stand for themselves.
+func single(stbl *box) (*table, error) {
+	t, err := readTable(stbl)
+	if err != nil {
+		return t, err
+	}
+	for i := range t.samples {
+		t.samples[i].count = 1
+	}
+	return t, nil
 }
 
 // fullBox returns a box with a version, no flags, and numbers of 32 bits.

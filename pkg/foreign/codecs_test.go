@@ -1,6 +1,7 @@
 package foreign_test
 
 import (
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -54,11 +55,20 @@ func TestH264(t *testing.T) {
 			patch.Frames{From: 24, To: 36},
 			35, 0,
 		},
-		"all intra": {"a.mov", "yuv420p", "-c:v libx264 -preset veryfast -crf 20 -g 1", "", "clone", patch.Frames{From: 30, To: 35}, 35, 0},
-		"lossless":  {"a.mp4", "yuv420p", "-c:v libx264 -preset veryfast -qp 0 -g 12 -sc_threshold 0", "", "clone", patch.Frames{From: 24, To: 36}, 1000, 0},
+		"no settings told": {"a.mp4", "yuv420p", x264 + "-preset fast -bsf:v filter_units=remove_types=6", "", "same", patch.Frames{From: 24, To: 36}, 35, 0},
+		"all intra":        {"a.mov", "yuv420p", "-c:v libx264 -preset veryfast -crf 20 -g 1", "", "clone", patch.Frames{From: 30, To: 35}, 35, 0},
+		"lossless":         {"a.mp4", "yuv420p", "-c:v libx264 -preset veryfast -qp 0 -g 12 -sc_threshold 0", "", "clone", patch.Frames{From: 24, To: 36}, 1000, 0},
 	} {
 		t.Run(name, c.try)
 	}
+}
+
+// The second pass begins with a quantizer that the PPS tells: the clone's must be the same.
+func TestTwoPasses(t *testing.T) {
+	log := filepath.Join(t.TempDir(), "pass")
+	passes := func(n string) string { return x264 + "-b:v 700k -passlogfile " + log + " -pass " + n }
+	deliverable(t, "first.mp4", "yuv420p", strings.Fields(passes("1"))...)
+	film{"a.mp4", "yuv420p", passes("2"), "", "clone", patch.Frames{From: 24, To: 36}, 30, 0}.try(t)
 }
 
 const x265 = "-c:v libx265 -preset ultrafast -crf 24 -tag:v hvc1 -x265-params log-level=none:keyint=12:min-keyint=12:scenecut=0:"

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -116,7 +117,7 @@ func (g *grafting) prove(ctx context.Context, tool *ffmpeg.Tool, base string) (e
 	if err := writeReport(graftReport{r, g.splice}, g.target.Path); err != nil {
 		return err
 	}
-	if err := writePage(ctx, tool, r, base, g.target.Path, g.target.Path+pageSuffix); err != nil {
+	if err := writePage(ctx, tool, r, base, g.target.Path, g.target.Path+pageSuffix, g.splice.Look()...); err != nil {
 		return err
 	}
 	return problem
@@ -146,10 +147,14 @@ func (g *grafting) write(ctx context.Context, film *foreign.Film) error {
 	defer os.RemoveAll(dir)
 	o := g.foreign.Options
 	o.Progress = func(done, total int) { g.show.Progress(job.Progress{State: job.Encoding, Frames: done, Total: total}) }
-	return g.target.Write(deliverable.Want{}, func(w io.Writer) error {
+	err = g.target.Write(deliverable.Want{}, func(w io.Writer) error {
 		g.splice, err = film.Patch(ctx, all, o, dir, w)
 		return err
 	})
+	if e, ok := errors.AsType[*fault.Error](err); ok && e.Type == "no-space" {
+		e.Hint = "free some and run the command again" // there are no chunks that it could reuse
+	}
+	return err
 }
 
 // grafted is what patch --foreign --json prints: what any patch does, and how the frames

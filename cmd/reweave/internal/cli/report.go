@@ -57,14 +57,15 @@ func writeReport(report any, out string) error {
 	return nil
 }
 
-// writePage writes a report as a page, with pictures from the two films.
-func writePage(ctx context.Context, tool *ffmpeg.Tool, r *patch.Report, base, out, path string) error {
+// writePage writes a report as a page, with pictures from the two films. look is what a
+// person must look at besides.
+func writePage(ctx context.Context, tool *ffmpeg.Tool, r *patch.Report, base, out, path string, look ...string) error {
 	pairs, err := patch.Pictures(ctx, tool, r, base, out)
 	if err != nil {
 		return err
 	}
 	var b bytes.Buffer
-	if err := r.WritePage(&b, pairs); err != nil {
+	if err := r.WritePage(&b, pairs, look...); err != nil {
 		return err
 	}
 	if err := writeBeside(path, b.Bytes()); err != nil {

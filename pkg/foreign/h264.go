@@ -277,8 +277,8 @@ func shown(v reflect.Value) string {
 		return "there"
 	}
 	text := fmt.Sprintf("%v", v.Interface())
-	if len(text) > 60 {
-		return fmt.Sprintf("%d values", v.Len()) // such as matrices
+	if len(text) > 60 { // matrices
+		text = text[:40] + "…"
 	}
 	return text
 }

@@ -77,14 +77,14 @@ func TestParameterSetsOfX264(t *testing.T) {
 			args: "-x264-params bluray-compat=1:nal-hrd=vbr:vbv-maxrate=4000:vbv-bufsize=4000:force-cfr=1:pic-struct=1:videoformat=pal:overscan=show:aud=1:slices=4",
 			told: "clone", silent: "same",
 		},
-		"PAFF":     {args: "-x264-params fake-interlaced=1", told: "clone", silent: "same"},
-		"offsets":  {args: "-x264-params chroma-qp-offset=4:psy-rd=0.2,0.1:trellis=2:deblock=-2,1:aq-mode=3", told: "clone", silent: "same"},
-		"JVT":      {args: "-x264-params cqm=jvt:constrained-intra=1", told: "clone", silent: "same"},
-		"level 1b": {args: "-level 1b -profile:v baseline", told: "clone", silent: "same"},
-		"average":  {args: "-b:v 400k", told: "clone", silent: "same", pixFmt: "yuv422p10le"},
-		"4:4:4":    {args: "-crf 18.6", told: "clone", silent: "same", pixFmt: "yuv444p"},
-		"lossless": {args: "-qp 0", told: "clone", silent: "same"},
-		"matrices": {args: "-x264-params cqm4=1,2", told: "PPS.PicScalingLists is 0 values instead of 8", silent: "PPS.PicScalingLists"},
+		"as fields": {args: "-x264-params fake-interlaced=1", told: "clone", silent: "same"},
+		"offsets":   {args: "-x264-params chroma-qp-offset=4:psy-rd=0.2,0.1:trellis=2:deblock=-2,1:aq-mode=3", told: "clone", silent: "same"},
+		"JVT":       {args: "-x264-params cqm=jvt:constrained-intra=1", told: "clone", silent: "same"},
+		"level 1b":  {args: "-level 1b -profile:v baseline", told: "clone", silent: "same"},
+		"average":   {args: "-b:v 400k", told: "clone", silent: "same", pixFmt: "yuv422p10le"},
+		"4:4:4":     {args: "-crf 18.6", told: "clone", silent: "same", pixFmt: "yuv444p"},
+		"lossless":  {args: "-qp 0", told: "clone", silent: "same"},
+		"matrices":  {args: "-x264-params cqm4=1,2", told: "instead of [[1 2 16 16", silent: "PPS.PicScalingLists"},
 	}
 	dir := films(t, "testsrc2=s=128x96:r=25:d=0.4", "-c:v libx264 -preset veryfast -g 5", "filter_units=remove_types=6", table)
 	for name, c := range table {

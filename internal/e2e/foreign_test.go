@@ -90,7 +90,10 @@ func TestForeignPatchesThatCanNotBe(t *testing.T) {
 		"onto itself":       {"--range 0f-1f=BASE -o BASE -y", "OUTPUT is the same file as INPUT"},
 		"another container": {"--range 0f-1f=BASE -o out.mov", "BASE is mp4, not mov"},
 		"not the length":    {"--range 0f-1f=BASE -o out.mp4", "it has 50 frames, and is to replace 1"},
-		"beyond the end":    {"--range 49f-51f=BASE -o out.mp4", "the film has 50 frames"},
+		"beyond the end":    {"--range 49f-51f=BASE -o out.mp4", "=FILM: FILM has 50 frames, and the range ends at frame 51"},
+		"no range at all":   {"--range 9f-9f=BASE -o out.mp4", "--range 9f-9f=BASE: it is no range"},
+		"no such quality":   {"--range 0f-1f=BASE -o out.mp4 --crf 999", "--crf 999: there is no such quality of h264"},
+		"no such preset":    {"--range 0f-1f=BASE -o out.mp4 --preset fats", "--preset fats: there is no such preset of h264"},
 		"other sound":       {"--range 0f-1f=BASE -o out.mp4 --audio loud", "there is no way \"loud\" to patch the sound"},
 		"no new sound":      {"--range 0f-1f=BASE -o out.mp4 --audio new", "there is no NEW, whose sound it would be"},
 		"lists, no render":  {"--edl a --edl b -o out.mp4", "there is no NEW"},
@@ -98,7 +101,7 @@ func TestForeignPatchesThatCanNotBe(t *testing.T) {
 		"a fix elsewhere":   {"--range 0f-1f=https://example.com/a.mov -o out.mp4", "a fix must be a file here"},
 	} {
 		p := e2e.Command(t, dir, append([]string{"patch", "--foreign", base}, strings.Fields(strings.ReplaceAll(c.args, "BASE", base))...)...)
-		if code := p.Run(); code != 2 || !strings.Contains(p.Stderr.String(), c.says) {
+		if code := p.Run(); code != 2 || !strings.Contains(p.Stderr.String(), strings.ReplaceAll(c.says, "FILM", base)) {
 			t.Errorf("%s: exit code %d, %s", name, code, &p.Stderr)
 		}
 	}

@@ -188,7 +188,8 @@ func (b *base) choose(ctx context.Context, run *run) (attempt, error) {
 		if ctx.Err() != nil {
 			return a, err
 		}
-		if first == nil || fault.Of(first) != fault.User && fault.Of(err) == fault.User {
+		better := fault.Of(first) != fault.User || run.o.Parameters != "same" && a.way == run.o.Parameters // the last resort, not the hint at it
+		if first == nil || better && fault.Of(err) == fault.User {
 			first = err
 		}
 	}

@@ -1,6 +1,7 @@
 package foreign_test
 
 import (
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -42,6 +43,9 @@ func (c film) try(t *testing.T) {
 
 const x264 = "-c:v libx264 -preset veryfast -crf 20 -g 12 -sc_threshold 0 "
 
+// matrices are a setting that x264 doesn't tell.
+const matrices = "-x264-params cqm4=1,2 "
+
 func TestH264(t *testing.T) {
 	for name, c := range map[string]film{
 		"clone":            {"a.mp4", "yuv420p", x264, "", "clone", patch.Frames{From: 24, To: 36}, 35, 0},
@@ -50,15 +54,24 @@ func TestH264(t *testing.T) {
 		"clone, baseline":  {"a.mp4", "yuv420p", x264 + "-profile:v baseline", "", "clone", patch.Frames{From: 24, To: 36}, 35, 0},
 		"open GOP":         {"a.mp4", "yuv420p", x264 + "-x264-params open-gop=1:keyint=12:min-keyint=12", "", "clone", patch.Frames{From: 21, To: 60}, 35, 0},
 		"second set": {
-			"a.mp4", "yuv420p", x264 + "-x264-params slices=2:log=-1:ref=2 -bsf:v filter_units=remove_types=6", "second", "second",
+			"a.mp4", "yuv420p", x264 + matrices, "second", "second",
 			patch.Frames{From: 24, To: 36},
 			35, 0,
 		},
-		"all intra": {"a.mov", "yuv420p", "-c:v libx264 -preset veryfast -crf 20 -g 1", "", "clone", patch.Frames{From: 30, To: 35}, 35, 0},
-		"lossless":  {"a.mp4", "yuv420p", "-c:v libx264 -preset veryfast -qp 0 -g 12 -sc_threshold 0", "", "clone", patch.Frames{From: 24, To: 36}, 1000, 0},
+		"no settings told": {"a.mp4", "yuv420p", x264 + "-preset fast -bsf:v filter_units=remove_types=6", "", "same", patch.Frames{From: 24, To: 36}, 35, 0},
+		"all intra":        {"a.mov", "yuv420p", "-c:v libx264 -preset veryfast -crf 20 -g 1", "", "clone", patch.Frames{From: 30, To: 35}, 35, 0},
+		"lossless":         {"a.mp4", "yuv420p", "-c:v libx264 -preset veryfast -qp 0 -g 12 -sc_threshold 0", "", "clone", patch.Frames{From: 24, To: 36}, 1000, 0},
 	} {
 		t.Run(name, c.try)
 	}
+}
+
+// The second pass begins with a quantizer that the PPS tells: the clone's must be the same.
+func TestTwoPasses(t *testing.T) {
+	log := filepath.Join(t.TempDir(), "pass")
+	passes := func(n string) string { return x264 + "-b:v 700k -passlogfile " + log + " -pass " + n }
+	deliverable(t, "first.mp4", "yuv420p", strings.Fields(passes("1"))...)
+	film{"a.mp4", "yuv420p", passes("2"), "", "clone", patch.Frames{From: 24, To: 36}, 30, 0}.try(t)
 }
 
 const x265 = "-c:v libx265 -preset ultrafast -crf 24 -tag:v hvc1 -x265-params log-level=none:keyint=12:min-keyint=12:scenecut=0:"
@@ -103,7 +116,7 @@ func TestMatroska(t *testing.T) {
 	gop, exact := patch.Frames{From: 24, To: 36}, patch.Frames{From: 30, To: 35}
 	for name, c := range map[string]film{
 		"H.264":      {"a.mkv", "yuv420p", x264, "", "clone", gop, 35, 0},
-		"second set": {"a.mkv", "yuv420p", x264 + "-x264-params slices=2:log=-1:ref=2 -bsf:v filter_units=remove_types=6", "second", "second", gop, 35, 0},
+		"second set": {"a.mkv", "yuv420p", x264 + matrices, "second", "second", gop, 35, 0},
 		"HEVC, open": {"a.mkv", "yuv420p", x265 + "open-gop=1", "", "clone", patch.Frames{From: 21, To: 36}, 32, 1},
 		"HEVC, sets": {"a.mkv", "yuv420p", x265 + "open-gop=0:info=0:amp=1:rect=1:ref=1:bframes=2", "in-band", "in-band", gop, 32, 1},
 		"AV1":        {"a.mkv", "yuv420p", "-c:v libsvtav1 -preset 10 -crf 30 -g 12 -svtav1-params irefresh-type=2", "", "frames", gop, 30, 0},

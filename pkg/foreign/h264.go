@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/Eyevinn/mp4ff/avc"
@@ -25,14 +26,15 @@ func h264Attempts(b *base, o Options) ([]attempt, error) {
 	if err != nil {
 		return nil, err
 	}
-	clock := b.clock(sps)
+	clock, pps := b.clock(sps), pictureSet(rec, sps)
 	var ways []attempt
 	if told := x264Told(first); told != nil {
-		if params := x264Params(told); params != "" {
-			ways = append(ways, attempt{append([]string{"-c:v", "libx264", "-x264-params", fmt.Sprintf("level=%d:%s", sps.Level, params)}, clock...), "clone"})
+		if params := x264Params(byQuality(told, pps), sps); params != "" {
+			params = strings.Join(append([]string{levelOf(sps), params}, b.x264Header(told, sps, first)...), ":")
+			ways = append(ways, attempt{append([]string{"-c:v", "libx264", "-x264-params", params}, clock...), "clone"})
 		}
 	}
-	ways = append(ways, attempt{append(x264Fitting(b, o, sps, pictureSet(rec, sps)), clock...), "same"})
+	ways = append(ways, attempt{append(x264Fitting(b, o, sps, pps, first), clock...), "same"})
 	if o.Parameters != "second" {
 		return ways, nil
 	}
@@ -154,11 +156,11 @@ func h264Fit(b *base, made *movie, a attempt) (joint, error) {
 		return joint{}, nil // the record ends otherwise: some writers leave out what repeats the SPS
 	}
 	if a.way != "second" {
-		what := told(oldSPS, sps)
-		if what == "" {
-			what = "the avcC box differs: " + difference(b.config("avcC"), made.config("avcC"))
+		what := h264Fields(old, oldSPS, rec, sps)
+		if len(what) == 0 {
+			what = []string{"the avcC box differs: " + difference(b.config("avcC"), made.config("avcC"))}
 		}
-		return joint{}, differs(b, what, "add --parameters second and look at the seams in the players that matter, or encode the range with the encoder that made the film")
+		return joint{}, differs(b, listed(what), h264Hint(what, pictureSet(old, oldSPS), a))
 	}
 	if what := unsafe(oldSPS, sps); what != "" {
 		return joint{}, differs(b, what, otherHint)
@@ -169,6 +171,31 @@ func h264Fit(b *base, made *movie, a attempt) (joint, error) {
 		return joint{}, fmt.Errorf("write avcC: %w", err)
 	}
 	return joint{warning: lostFrame, described: &description{b.entry, "avcC", both.Bytes()}}, nil
+}
+
+// h264Fields names the fields of the first sets in which two headers differ.
+func h264Fields(old avc.DecConfRec, oldSPS *avc.SPS, rec avc.DecConfRec, sps *avc.SPS) []string {
+	what := differing("SPS", oldSPS, sps)
+	switch a, b := pictureSet(old, oldSPS), pictureSet(rec, sps); {
+	case len(old.SPSnalus) != 1 || len(old.PPSnalus) != 1:
+		what = append(what, fmt.Sprintf("there are %d SPS and %d PPS", len(old.SPSnalus), len(old.PPSnalus)))
+	case a != nil && b != nil:
+		what = append(what, differing("PPS", a, b)...)
+	}
+	return what
+}
+
+// h264Hint says what to do about sets that differ in those fields.
+func h264Hint(what []string, pps *avc.PPS, a attempt) string {
+	const hint = "add --parameters second and look at the seams in the players that matter, or encode the range with the encoder that made the film"
+	crf := slices.Index(a.args, "-crf") + 1
+	if pps == nil || len(what) != 1 || !strings.HasPrefix(what[0], "PPS.PicInitQpMinus26") || crf == 0 {
+		return hint
+	}
+	if told := strconv.Itoa(26 + pps.PicInitQpMinus26); pps.PicInitQpMinus26 > -26 && a.args[crf] != told {
+		return "leave out --crf, so that the quality is the " + told + " that the film's PPS tells, or " + hint
+	}
+	return hint
 }
 
 // unsafe names what a decoder can't change between two sequences of one film, or what the
@@ -209,12 +236,20 @@ func unsafe(old, made *avc.SPS) string {
 	return ""
 }
 
-// told says in which fields two parameter sets of the same type differ, or "".
-func told[T any](old, made *T) string {
-	var what []string
-	compareFields(reflect.ValueOf(old).Elem(), reflect.ValueOf(made).Elem(), "SPS", &what)
-	if len(what) > 4 {
-		what = append(what[:4], fmt.Sprintf("%d more", len(what)-4))
+// told says in which fields two SPS of the same type differ, or "".
+func told[T any](old, made *T) string { return listed(differing("SPS", old, made)) }
+
+// differing names the fields in which two parameter sets of the same type differ.
+func differing[T any](name string, old, made *T) (what []string) {
+	compareFields(reflect.ValueOf(old).Elem(), reflect.ValueOf(made).Elem(), name, &what)
+	return what
+}
+
+// listed makes one text of what differs, and no long one.
+func listed(what []string) string {
+	const most = 8
+	if len(what) > most {
+		what = append(slices.Clone(what[:most]), fmt.Sprintf("%d more", len(what)-most))
 	}
 	return strings.Join(what, "; ")
 }
@@ -241,5 +276,9 @@ func shown(v reflect.Value) string {
 		}
 		return "there"
 	}
-	return fmt.Sprintf("%v", v.Interface())
+	text := fmt.Sprintf("%v", v.Interface())
+	if len(text) > 60 { // matrices
+		text = text[:40] + "…"
+	}
+	return text
 }

@@ -132,11 +132,14 @@ func hevcFit(b *base, made *movie, a attempt) (joint, error) {
 		return joint{}, nil
 	}
 	if a.way != "in-band" {
-		what := told(oldSPS, sps)
-		if what == "" {
-			what = "these sets differ: " + strings.Join(differ, ", ")
+		what := differing("SPS", oldSPS, sps)
+		if a, b := hevcPictures(old, oldSPS), hevcPictures(rec, sps); a != nil && b != nil {
+			what = append(what, differing("PPS", a, b)...)
 		}
-		return joint{}, differs(b, what, "add --parameters in-band and look at the seams in the players that matter, or encode the range with the encoder that made the film")
+		if len(what) == 0 {
+			what = []string{"these sets differ: " + strings.Join(differ, ", ")}
+		}
+		return joint{}, differs(b, listed(what), "add --parameters in-band and look at the seams in the players that matter, or encode the range with the encoder that made the film")
 	}
 	if what := hevcUnsafe(oldSPS, sps); what != "" {
 		return joint{}, differs(b, what, otherHint)
@@ -145,6 +148,19 @@ func hevcFit(b *base, made *movie, a attempt) (joint, error) {
 		before: repeated(rec), after: repeated(old), warning: inBand,
 		described: &description{"hev1", "hvcC", b.config("hvcC")},
 	}, nil
+}
+
+// hevcPictures reads the only PPS of a header, or returns nil.
+func hevcPictures(rec hevc.DecConfRec, sps *hevc.SPS) *hevc.PPS {
+	all := rec.GetNalusForType(hevc.NALU_PPS)
+	if len(all) != 1 {
+		return nil
+	}
+	pps, err := hevc.ParsePPSNALUnit(all[0], map[uint32]*hevc.SPS{uint32(sps.SpsID): sps})
+	if err != nil {
+		return nil
+	}
+	return pps
 }
 
 // hevcUnsafe names what must be equal in two sequences of one film.

@@ -68,7 +68,8 @@ func TestFixesThatDoNotFit(t *testing.T) {
 
 func TestFilmsThatCanNotBePatched(t *testing.T) {
 	fix := fixOf(t, 10, "yuv420p")
-	other := x264 + "-x264-params slices=2:ref=2 -bsf:v filter_units=remove_types=6"
+	// extended has a profile that x264 doesn't know.
+	extended := func(b []byte) []byte { return bytes.ReplaceAll(b, []byte{0x67, 77, 0x40}, []byte{0x67, 88, 0x40}) }
 	for name, c := range map[string]struct {
 		file, args string
 		how        func([]byte) []byte
@@ -81,8 +82,8 @@ func TestFilmsThatCanNotBePatched(t *testing.T) {
 		"transparency":    {file: "a.webm", args: "-c:a libopus -c:v libvpx-vp9 -deadline realtime -cpu-used 8 -g 12 -pix_fmt yuva420p", slug: "unsupported-base", words: []string{"transparency"}},
 		"unknown codec":   {file: "a.mov", args: "-c:v mpeg4", slug: "unsupported-base", words: []string{"mpeg4"}},
 		"cut off":         {file: "a.mp4", args: x264 + "-movflags +faststart", how: func(b []byte) []byte { return b[:len(b)-5000] }, slug: "damaged-base"},
-		"other sets":      {file: "a.mp4", args: other + " -profile:v main -aud 1", slug: "parameters-differ", words: []string{"--parameters second"}},
-		"coded as fields": {file: "a.mp4", args: x264 + "-x264-params fake-interlaced=1 -bsf:v filter_units=remove_types=6", parameters: "second", slug: "parameters-differ", words: []string{"SPS.FrameMbsOnlyFlag"}},
+		"other sets":      {file: "a.mp4", args: x264 + matrices, slug: "parameters-differ", words: []string{"instead of [[1 2 16 16", "--parameters second"}},
+		"unknown profile": {file: "a.mp4", args: x264 + "-profile:v main", how: extended, parameters: "second", slug: "parameters-differ", words: []string{"SPS.Profile is 77 instead of 88"}},
 	} {
 		base := deliverable(t, c.file, "yuv420p", strings.Fields(c.args)...)
 		if c.how != nil {
@@ -97,6 +98,25 @@ func TestFilmsThatCanNotBePatched(t *testing.T) {
 		}
 		_, _, err := patched(t, base, foreign.Options{Parameters: c.parameters}, fixed(t, fix, 30, 40))
 		refused(t, name, err, c.slug, c.words...)
+	}
+}
+
+// A quality that the film tells, without SEI, can't be another one.
+func TestOtherQuality(t *testing.T) {
+	fix := fixOf(t, 5, "yuv420p")
+	base := deliverable(t, "a.mp4", "yuv420p", strings.Fields(x264+"-preset fast -bsf:v filter_units=remove_types=6")...)
+	for _, c := range []struct {
+		o     foreign.Options
+		slug  string
+		words []string
+	}{
+		{foreign.Options{CRF: "12"}, "parameters-differ", []string{"PPS.PicInitQpMinus26 is -14 instead of -6", "leave out --crf", "is the 20 that"}},
+		{foreign.Options{CRF: "999"}, "usage", []string{"--crf 999", "from 0 to 51"}},
+		{foreign.Options{CRF: "good"}, "usage", []string{"--crf good"}},
+		{foreign.Options{Preset: "fats"}, "usage", []string{"--preset fats", "fast, medium"}},
+	} {
+		_, _, err := patched(t, base, c.o, fixed(t, fix, 30, 35))
+		refused(t, c.o.CRF+c.o.Preset, err, c.slug, c.words...)
 	}
 }
 

@@ -69,6 +69,18 @@ type Grown struct {
 	Again  int            `json:"again"`
 }
 
+// Look lists what a person must look at: what was lost around the frames that were asked
+// for, and the warnings.
+func (s Splice) Look() (list []string) {
+	for _, g := range s.Regions {
+		if g.Again > 0 {
+			list = append(list, fmt.Sprintf("Frames %d–%d, of which %d lost a generation: they were not asked for, but only at these ends can old packets be left and "+
+				"taken up again, so they were decoded from what was there before and encoded anew.", g.Frames.From, g.Frames.To-1, g.Again))
+		}
+	}
+	return append(list, s.Warnings...)
+}
+
 // Film is a deliverable that can be patched.
 type Film struct {
 	b    *base
@@ -143,6 +155,9 @@ func (f *Film) Patch(ctx context.Context, fixes []Fix, o Options, dir string, w 
 	if r.codec, known = codecs[f.b.film.Source.Video.Codec]; !known {
 		return r.splice, fault.Userf("unsupported-base", f.b.name, "its video is "+f.b.film.Source.Video.Codec+", into which nothing can be spliced",
 			"encode the whole film again")
+	}
+	if err := o.check(f.b.film.Source.Video.Codec); err != nil {
+		return r.splice, err
 	}
 	if err := r.openFixes(ctx); err != nil {
 		return r.splice, err

@@ -2,7 +2,7 @@ package foreign
 
 import (
 	"bytes"
-	"fmt"
+	"maps"
 	"regexp"
 	"strconv"
 	"strings"
@@ -34,17 +34,42 @@ func x264Told(packet []byte) map[string]string {
 }
 
 // x264Plain are the settings that x264 reads under the name that it writes.
-var x264Plain = strings.Fields(`cabac ref me subme psy mixed_ref chroma_me trellis 8x8dct fast_pskip nr decimate
-	bluray_compat constrained_intra bframes b_pyramid b_adapt b_bias direct weightb weightp keyint keyint_min scenecut
+var x264Plain = strings.Fields(`cabac ref me me_range subme psy mixed_ref chroma_me trellis 8x8dct fast_pskip nr decimate
+	bluray_compat constrained_intra bframes b_pyramid b_adapt b_bias weightb weightp keyint keyint_min scenecut
 	rc_lookahead mbtree crf bitrate ratetol qp qcomp qpmin qpmax qpstep cplxblur qblur vbv_maxrate vbv_bufsize crf_max
-	nal_hrd filler ip_ratio pb_ratio stitchable slices`)
+	nal_hrd filler ip_ratio pb_ratio stitchable slices slices_max slice_max_size slice_max_mbs slice_min_mbs`)
 
 // x264Renamed are those that it reads under another one.
-var x264Renamed = map[string]string{"me_range": "merange", "keyint_min": "min-keyint", "ip_ratio": "ipratio", "pb_ratio": "pbratio"}
+var x264Renamed = map[string]string{
+	"me_range": "merange", "keyint_min": "min-keyint", "ip_ratio": "ipratio", "pb_ratio": "pbratio", "mixed_ref": "mixed-refs", "decimate": "dct-decimate",
+}
+
+// x264Direct are x264's names for how vectors are foretold in B-pictures, by the numbers
+// that it tells.
+var x264Direct = map[string]string{"0": "none", "1": "spatial", "2": "temporal", "3": "auto"}
+
+// ratePlan are the settings of an average rate, which means nothing for a part of the film.
+var ratePlan = []string{"bitrate", "ratetol", "cplxblur", "qblur"}
+
+// byQuality has a film of an average rate encoded at a quality instead, where it took its
+// quantizers from a first pass: x264 then writes the first one into the PPS, and does the
+// same with the quality that it is asked for. With one pass, or a constant rate for a
+// buffer, it writes 26.
+func byQuality(told map[string]string, pps *avc.PPS) map[string]string {
+	if pps == nil || told["bitrate"] == "" || told["rc"] != "2pass" && pps.PicInitQpMinus26 == 0 {
+		return told
+	}
+	told = maps.Clone(told)
+	for _, name := range ratePlan {
+		delete(told, name)
+	}
+	told["crf"] = strconv.Itoa(26 + pps.PicInitQpMinus26)
+	return told
+}
 
 // x264Params makes of told settings the value of -x264-params that gives them again, or
 // "" where that can't be: x264 tells its settings in another form than it reads them.
-func x264Params(told map[string]string) string {
+func x264Params(told map[string]string, sps *avc.SPS) string {
 	if told["cqm"] == "2" || told["intra_refresh"] == "1" {
 		return "" // matrices of its own, which it doesn't tell; no IDR pictures
 	}
@@ -58,8 +83,8 @@ func x264Params(told map[string]string) string {
 			add(name, v)
 		}
 	}
-	if v, ok := told["me_range"]; ok {
-		add("merange", v)
+	if v := x264Direct[told["direct"]]; v != "" {
+		add("direct", v)
 	}
 	if told["cqm"] == "1" {
 		add("cqm", "jvt")
@@ -85,12 +110,18 @@ func x264Params(told map[string]string) string {
 	switch told["interlaced"] {
 	case "tff", "bff":
 		add(told["interlaced"], "1")
+	case "fake":
+		add("fake-interlaced", "1")
 	}
 	if told["sliced_threads"] == "1" {
 		add("sliced-threads", "1")
 	}
 	add("partitions", partitions(told["analyse"]))
-	add("chroma-qp-offset", strconv.Itoa(chromaOffset(told)))
+	offset := chromaOffset(told)
+	if sps.ChromaFormatIDC == 3 {
+		offset -= full
+	}
+	add("chroma-qp-offset", strconv.Itoa(offset))
 	add("open-gop", "0")
 	return strings.Join(params, ":")
 }
@@ -114,6 +145,9 @@ func partitions(analyse string) string {
 	return strings.Join(names, ",")
 }
 
+// full is what x264 adds to the offset of chroma of full resolution.
+const full = 6
+
 // chromaOffset takes back what x264 adds for its psychovisual optimizations before it
 // tells the offset.
 func chromaOffset(told map[string]string) int {
@@ -134,50 +168,6 @@ func chromaOffset(told map[string]string) int {
 		}
 	}
 	return offset
-}
-
-// x264Fitting are settings for a film that tells none: its profile, level, order of
-// fields and reordering, and what its picture parameter set tells, at a quality that hardly
-// loses.
-func x264Fitting(b *base, o Options, sps *avc.SPS, pps *avc.PPS) []string {
-	params := []string{"open-gop=0", fmt.Sprintf("level=%d", sps.Level), fmt.Sprintf("ref=%d", max(1, sps.NumRefFrames))}
-	crf := "16"
-	if pps != nil {
-		params[2] = fmt.Sprintf("ref=%d", pps.NumRefIdxI0DefaultActiveMinus1+1)
-		params = append(params, pictureParams(pps)...)
-		if pps.PicInitQpMinus26 != 0 && pps.PicInitQpMinus26 > -26 { // x264 begins with the quality that it was asked for
-			crf = strconv.Itoa(26 + pps.PicInitQpMinus26)
-		}
-	}
-	params = append(params, b.grouping("b-pyramid=none")...)
-	switch b.film.Source.Video.Picture.FieldOrder {
-	case "tt", "tb":
-		params = append(params, "tff=1")
-	case "bb", "bt":
-		params = append(params, "bff=1")
-	}
-	args := []string{"-c:v", "libx264", "-preset", or(o.Preset, "medium"), "-crf", or(o.CRF, crf), "-x264-params", strings.Join(params, ":")}
-	if name := map[uint32]string{66: "baseline", 77: "main", 100: "high", 110: "high10", 122: "high422", 244: "high444"}[uint32(sps.Profile)]; name != "" {
-		args = append(args, "-profile:v", name)
-	}
-	return args
-}
-
-// pictureParams are the settings that x264 writes into the PPS.
-func pictureParams(pps *avc.PPS) []string {
-	flag := func(name string, on bool) string {
-		if on {
-			return name + "=1"
-		}
-		return name + "=0"
-	}
-	// With these settings x264 takes 2 off the offset of chroma for its psychovisual
-	// optimizations.
-	return []string{
-		flag("cabac", pps.EntropyCodingModeFlag), flag("weightp", pps.WeightedPredFlag), flag("weightb", pps.WeightedBipredIDC > 0),
-		flag("8x8dct", pps.Transform8x8ModeFlag), flag("constrained-intra", pps.ConstrainedIntraPredFlag),
-		"subme=7", "psy-rd=1.0,0", fmt.Sprintf("chroma-qp-offset=%d", pps.ChromaQpIndexOffset+2),
-	}
 }
 
 func or(v, otherwise string) string {

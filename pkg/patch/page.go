@@ -14,7 +14,7 @@ import (
 //go:embed page.html.tmpl
 var pageText string
 
-var pageTemplate = template.Must(template.New("page").Parse(pageText))
+var pageTemplate = template.Must(template.New("page").Funcs(template.FuncMap{"count": count}).Parse(pageText))
 
 // Bounds of a page: of so many changes the pictures are shown, and so many lines of a table.
 const (
@@ -36,6 +36,8 @@ type page struct {
 	Percent  string
 	Faults   []Seam
 	Look     []string
+	// NonDrop says that the film could be counted in drop-frame, and isn't.
+	NonDrop bool
 }
 
 // band is a stretch on the strip, in thousandths of the film's length.
@@ -54,9 +56,10 @@ type pageRow struct {
 }
 
 // WritePage writes the report as one page of HTML that needs nothing else: no script, no
-// network. pairs are the pictures of the first changes.
-func (r *Report) WritePage(w io.Writer, pairs []Pair) error {
-	p := page{Report: r, Title: r.Output.Name, Look: r.look()}
+// network. pairs are the pictures of the first changes, look is what a person must look at
+// besides what the report itself tells.
+func (r *Report) WritePage(w io.Writer, pairs []Pair, look ...string) error {
+	p := page{Report: r, Title: r.Output.Name, Look: append(r.look(), look...), NonDrop: timeline.Drops(r.Rate)}
 	for _, k := range r.Kept {
 		p.Frames += k.New.Len()
 	}
@@ -139,6 +142,14 @@ func framesText(f Frames) string {
 		return fmt.Sprintf("frame %d", f.From)
 	}
 	return fmt.Sprintf("frames %d–%d", f.From, f.To-1)
+}
+
+// count is a number with what it counts.
+func count(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
 }
 
 func plural(n int, what string) string {

@@ -74,6 +74,35 @@ func TestPageIsWholeHTMLAndBounded(t *testing.T) {
 	}
 }
 
+// What must be looked at is told, whatever is one of its kind is so in its words, and
+// timecodes that could be drop-frame are said not to be.
+func TestPageTellsWhatToLookAt(t *testing.T) {
+	r := report(10)
+	r.Tracks = []patch.Track{{Number: 1, Same: true}}
+	for _, c := range []struct {
+		rate    media.Rational
+		nonDrop bool
+	}{{media.Rational{Num: 25, Den: 1}, false}, {media.Rational{Num: 30000, Den: 1001}, true}} {
+		r.Rate = c.rate
+		var b bytes.Buffer
+		if err := r.WritePage(&b, nil, "Players <may> stumble.", "Frames lost."); err != nil {
+			t.Fatal(err)
+		}
+		page := b.String()
+		for _, want := range []string{
+			"<li>Players &lt;may&gt; stumble.</li>", "<li>Frames lost.</li>", "<summary>1 seam decoded<", "<summary>1 sound track<", "<summary>1 stretch kept<",
+			"1 stretch of it is new", "1 <small>frame</small>",
+		} {
+			if !strings.Contains(page, want) {
+				t.Errorf("the page doesn't say %q", want)
+			}
+		}
+		if strings.Contains(page, "(non-drop)") != c.nonDrop {
+			t.Errorf("at %s the page says of its timecodes that they leave no number out: %t", c.rate, !c.nonDrop)
+		}
+	}
+}
+
 func TestPageTellsOfASeamAtFault(t *testing.T) {
 	r := report(20)
 	r.Proved, r.Seams[1].Problem = false, "frame 11 is not frame 11 any more"

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -121,7 +122,7 @@ func (g *grafting) prove(ctx context.Context, tool *ffmpeg.Tool, film *foreign.F
 	if err := g.splice.Covers(r); err != nil {
 		return err
 	}
-	g.page, err = pageOf(ctx, tool, r, base, path)
+	g.page, err = pageOf(ctx, tool, r, base, path, g.splice.Look()...)
 	return err
 }
 
@@ -165,10 +166,14 @@ func (g *grafting) write(ctx context.Context, tool *ffmpeg.Tool, film *foreign.F
 		o.NewSound = g.source.path
 	}
 	o.Progress = func(done, total int) { g.show.Progress(job.Progress{State: job.Encoding, Frames: done, Total: total}) }
-	return g.target.Write(deliverable.Want{}, func(w io.Writer) error {
+	err = g.target.Write(deliverable.Want{}, func(w io.Writer) error {
 		g.splice, err = film.Patch(ctx, all, o, dir, w)
 		return err
 	}, func(path string) error { return g.prove(ctx, tool, film, base, path) })
+	if e, ok := errors.AsType[*fault.Error](err); ok && e.Type == "no-space" {
+		e.Hint = "free some and run the command again" // there are no chunks that it could reuse
+	}
+	return err
 }
 
 // grafted is what patch --foreign --json prints: what any patch does, and how the frames

@@ -109,6 +109,12 @@ func (g *grafting) replaced(film *patch.Film) ([]foreign.Fix, error) {
 		if err != nil {
 			return nil, fault.Userf("bad-range", f.text, err.Error(), "give timecodes 00:01:10:00, seconds 70.5, or frames 1713f")
 		}
+		switch n := film.Frames(); {
+		case x.Frames.From < 0 || x.Frames.Len() <= 0:
+			return nil, fault.Userf("bad-range", f.text, "it is no range", "end it behind its beginning")
+		case x.Frames.To > n:
+			return nil, fault.Userf("range-past-end", f.text, fmt.Sprintf("%s has %d frames, and the range ends at frame %d", g.name, n, x.Frames.To), "end it at the film's end")
+		}
 		all = append(all, x)
 	}
 	return all, nil

@@ -57,14 +57,15 @@ func writeReport(report any, out string) error {
 	return nil
 }
 
-// pageOf makes a page of a report, with pictures from the two films.
-func pageOf(ctx context.Context, tool *ffmpeg.Tool, r *patch.Report, base, out string) ([]byte, error) {
+// pageOf makes a page of a report, with pictures from the two films. look is what a person
+// must look at besides.
+func pageOf(ctx context.Context, tool *ffmpeg.Tool, r *patch.Report, base, out string, look ...string) ([]byte, error) {
 	pairs, err := patch.Pictures(ctx, tool, r, base, out)
 	if err != nil {
 		return nil, err
 	}
 	var b bytes.Buffer
-	err = r.WritePage(&b, pairs)
+	err = r.WritePage(&b, pairs, look...)
 	return b.Bytes(), err
 }
 

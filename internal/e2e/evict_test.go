@@ -136,6 +136,9 @@ func (s *stepped) List(ctx context.Context, prefix string) iter.Seq2[store.Info,
 
 func (s *stepped) Delete(ctx context.Context, keys ...string) error {
 	s.step(fmt.Sprintf("deletes %d", len(keys)))
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	s.w.mu.Lock()
 	defer s.w.mu.Unlock() // no splitter looks while they go
 	for _, key := range keys {
@@ -161,8 +164,11 @@ func TestAJobStartsAtEachStepOfAnEviction(t *testing.T) {
 	keptAll, lostAll, step := 0, 0, 1
 	for more := true; more; step++ {
 		w.next()
-		evicted, name, j := meet(t, c, w, spec, step)
+		evicted, name, j, late := meet(t, c, w, spec, step)
 		more = name != ""
+		if late { // the machine took 10 s for the job's beginning: nothing was evicted
+			step--
+		}
 		close(w.let)
 		if j = c.Await(t, j.ID); j.State != job.Done {
 			t.Fatalf("before it %s: the job is %s: %+v", name, j.State, j.Error)
@@ -197,14 +203,14 @@ func TestAJobStartsAtEachStepOfAnEviction(t *testing.T) {
 
 // meet runs an eviction, and a job that starts before its step number stop. It returns how
 // many chunks went, and the name of that step, "" when the eviction has not as many: then the
-// job starts behind its end.
-func meet(t *testing.T, c *e2e.Cluster, w *watched, spec job.Spec, stop int) (evicted int, name string, j job.Job) {
+// job starts behind its end. It is late where it was stopped for too long, and gave up.
+func meet(t *testing.T, c *e2e.Cluster, w *watched, spec job.Spec, stop int) (evicted int, name string, j job.Job, late bool) {
 	t.Helper()
 	s := &stepped{Bus: c.Bus, Store: c.Store, w: w, t: t, stop: stop, stopped: make(chan string), goOn: make(chan struct{})}
 	ended := make(chan cache.Evicted, 1)
 	go func() {
 		e, err := cache.New(s, s).Evict(t.Context(), 0, false)
-		if err != nil {
+		if late = errors.Is(err, context.DeadlineExceeded); err != nil && !late {
 			t.Errorf("evict: %v", err)
 		}
 		ended <- e
@@ -234,7 +240,7 @@ func meet(t *testing.T, c *e2e.Cluster, w *watched, spec job.Spec, stop int) (ev
 		close(s.goOn)
 		e = <-ended
 	}
-	return len(e.Chunks), name, j
+	return len(e.Chunks), name, j, late
 }
 
 // TestJobsBesideEvictionsEndAlike has all chunks evicted again and again that nobody needs,

@@ -91,7 +91,7 @@ func TestForeignPatchesThatCanNotBe(t *testing.T) {
 		"another container": {"--range 0f-1f=BASE -o out.mov", "BASE is mp4, not mov"},
 		"not the length":    {"--range 0f-1f=BASE -o out.mp4", "it has 50 frames, and is to replace 1"},
 		"beyond the end":    {"--range 49f-51f=BASE -o out.mp4", "=FILM: FILM has 50 frames, and the range ends at frame 51"},
-		"no range at all":   {"--range 9f-9f=BASE -o out.mp4", "--range 9f-9f=BASE: it is no range"},
+		"no range at all":   {"--range 9f-9f=BASE -o out.mp4", "--range 9f-9f=FILM: it is no range"},
 		"no such quality":   {"--range 0f-1f=BASE -o out.mp4 --crf 999", "--crf 999: there is no such quality of h264"},
 		"no such preset":    {"--range 0f-1f=BASE -o out.mp4 --preset fats", "--preset fats: there is no such preset of h264"},
 		"other sound":       {"--range 0f-1f=BASE -o out.mp4 --audio loud", "there is no way \"loud\" to patch the sound"},

@@ -145,11 +145,11 @@ func decodeFrom(ctx context.Context, tool *ffmpeg.Tool, f *Film, want Frames, se
 // and grey to stdout.
 func decodeArgs(f *Film, n int, seek, first float64, passthrough []string) []string {
 	text := func(seconds float64) string { return strconv.FormatFloat(seconds, 'f', 6, 64) }
-	graph := fmt.Sprintf("[0:v:0]trim=start=%s,split[hashes][large];[large]scale=%d:%d:flags=area,format=gray[thumbs]",
+	graph := fmt.Sprintf("[0:v:0]trim=start=%s,split[hashes][large];[large]scale=%d:%d:flags=area,format=gray,settb=1/25,setpts=N[thumbs]",
 		text(first), thumbWidth, thumbHeight)
 	args := append(ffmpeg.Safe(), "-v", "error", "-copyts", "-xerror", "-threads", "1", "-seek_timestamp", "1", "-noaccurate_seek", "-ss", text(seek),
 		"-i", "file:"+f.Path, "-filter_complex", graph)
-	for _, out := range [][]string{{"[hashes]", "-f", "framehash", "-hash", "murmur3", "pipe:3"}, {"[thumbs]", "-f", "rawvideo", "pipe:1"}} {
+	for _, out := range [][]string{{"[hashes]", "-f", "framehash", "-hash", "murmur3", "pipe:3"}, {"[thumbs]", "-enc_time_base", "1:25", "-f", "rawvideo", "pipe:1"}} {
 		args = append(args, "-map", out[0], "-frames:v", strconv.Itoa(n))
 		args = append(append(args, passthrough...), out[1:]...)
 	}

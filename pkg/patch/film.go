@@ -168,13 +168,17 @@ func (f *Film) seconds(i int) float64 {
 	return float64(last)*f.TimeBase.Float() + f.Source.Video.Rate.Inv().Float()
 }
 
-// around returns when frame i of a film is shown, where the film can be cut, and when those
-// before and behind it are, in seconds.
+// around returns when the first frame from i on is shown, where the film can be cut, and when
+// those before and behind it are, in seconds. The first of a film with hidden frames may not
+// be the first that is decoded.
 func (f *Film) around(i int) (before, at, behind float64) {
 	pts := f.Packets[i].PTS
+	for _, p := range f.Packets[i:] {
+		pts = min(pts, p.PTS)
+	}
 	length := f.Source.Video.Rate.Inv().Float() // of a frame, where there is none beside it
 	at = float64(pts) * f.TimeBase.Float()
-	before, behind = math.Inf(-1), math.Inf(1)
+	before, behind = at-length, at+length
 	for _, p := range f.Packets {
 		switch t := float64(p.PTS) * f.TimeBase.Float(); {
 		case p.PTS < pts:
@@ -183,5 +187,5 @@ func (f *Film) around(i int) (before, at, behind float64) {
 			behind = min(behind, t)
 		}
 	}
-	return max(before, at-length), at, min(behind, at+length)
+	return before, at, behind
 }

@@ -55,6 +55,9 @@ func (w *work) takeSound(ctx context.Context) error {
 	if w.sound == nil || len(w.tracks.sound) == 0 {
 		return nil
 	}
+	if err := w.checkMoved(ctx); err != nil {
+		return err
+	}
 	s := w.sound
 	d, err := demux.Open(ctx, w.tool, s.src.Input, s.info, s.src.Stream, w.tracks.sound)
 	if err != nil {

@@ -88,7 +88,7 @@ encoded again. All else of BASE stays as it is, byte for byte.`,
 	f.BoolVar(&o.aligned, "aligned", false, "each FIX holds the whole film, not the range alone")
 	f.BoolVar(&o.ripple, "ripple", false, "each FIX may have another length than its range, and what is behind moves")
 	f.BoolVar(&o.rebuild, "rebuild", false, "encode with the encoder that there is, and so every chunk, when BASE's is gone")
-	f.StringVar(&o.audio, "audio", newSound, "whose sound OUT has: keep, that of BASE, packet by packet; new, that of NEW; patch, that of NEW with the fixes' in their ranges")
+	f.StringVar(&o.audio, "audio", newSound, "whose sound OUT has: keep, that of BASE, packet by packet, where no frame moved; new, that of NEW; patch, that of NEW with the fixes' in their ranges")
 	o.sameFlags.register(f)
 	o.timelineFlags.register(c)
 	o.foreign.register(c)
@@ -241,7 +241,7 @@ func (p *patching) made(ctx context.Context, cl *client.Client) error {
 	}
 	p.report.Base.Name, p.report.Output.Name, p.report.Same = p.name, filepath.Base(p.target.Path), p.depth
 	p.report.Name(p.manifest)
-	p.report.Sound, p.report.Cost = p.heard(), p.cost()
+	p.report.Audio, p.report.Sound, p.report.Cost = p.audio, p.heard(), p.cost()
 	if err := p.writeReports(ctx, tool); err != nil {
 		return err
 	}

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math"
 	"strings"
+
+	"github.com/reweave/reweave/pkg/media"
 )
 
 // montage is an audio track of which stretches come from other files. Everything is cut at
@@ -13,6 +15,9 @@ type montage struct {
 	start          float64 // of the track, in seconds of the source's clock
 	splices        []splice
 	starts         []float64 // of the splices' tracks, in seconds of their clocks
+	// lengths of these tracks, in samples of the result; sources are what they are.
+	lengths []int64
+	sources []media.Stream
 }
 
 // fade is how long one sound turns into the other at a seam, in seconds: long enough to
@@ -32,6 +37,9 @@ type cut struct {
 	from, to int64
 	// fade is how many samples it shares with the piece before.
 	fade int64
+	// late and short are how many samples of silence it begins and ends with, for want of
+	// sound; what there is fades in and out over soft.
+	late, short, soft int64
 }
 
 // cuts returns the pieces, in order. Where a piece and the next one meet, the film's own
@@ -46,15 +54,20 @@ func (m montage) cuts() (all []cut) {
 		begin := m.samples(s.at - m.starts[k])
 		end := begin + length
 		if from > at {
-			all = append(all, cut{0, at - owed, from + soft, owed})
+			all = append(all, cut{from: at - owed, to: from + soft, fade: owed})
 			owed = soft
 		} else {
 			begin -= owed // nothing of the film's lies between it and the one before
 		}
-		all = append(all, cut{k + 1, begin, end, owed})
+		if end < 0 { // all of its sound comes later: it is silence, wherever that is cut
+			begin, end = begin-end, 0
+		}
+		c := cut{input: k + 1, from: begin, to: end, fade: owed, late: min(max(0, -begin), end-begin), short: min(max(0, end-m.lengths[k]), end-begin)}
+		c.soft = max(0, min(m.samples(fade), (end-begin-c.late-c.short)/2))
+		all = append(all, c)
 		at, owed = to, soft
 	}
-	return append(all, cut{0, at - owed, -1, owed})
+	return append(all, cut{from: at - owed, to: -1, fade: owed})
 }
 
 // graph returns the filters from the inputs to [out].
@@ -67,7 +80,7 @@ func (m montage) graph() string {
 			own++
 		}
 	}
-	fmt.Fprintf(&g, "[0:a:0]%s,asplit=%d", m.form(), own)
+	fmt.Fprintf(&g, "[0:a:0]%s,asplit=%d", m.form(media.Stream{}), own)
 	for n := range own {
 		fmt.Fprintf(&g, "[own%d]", n)
 	}
@@ -78,7 +91,7 @@ func (m montage) graph() string {
 			own++
 			fmt.Fprintf(&g, ";%s", in)
 		} else {
-			fmt.Fprintf(&g, ";[%d:a:0]%s,", c.input, m.form())
+			fmt.Fprintf(&g, ";[%d:a:0]%s,", c.input, m.form(m.sources[c.input-1]))
 		}
 		from, to := c.from, c.to
 		if from < 0 { // it begins later than its pictures, or than what it replaces
@@ -93,6 +106,7 @@ func (m montage) graph() string {
 			fmt.Fprintf(&g, ":end_sample=%d", to)
 		}
 		g.WriteString(",asetpts=N/SR/TB")
+		g.WriteString(c.fades())
 		if to >= 0 {
 			fmt.Fprintf(&g, ",apad=whole_len=%d", to-from)
 		}
@@ -111,9 +125,28 @@ func (m montage) graph() string {
 	return g.String() + ";" + last + "anull[out]"
 }
 
-// form is the form that all sounds take: that of the track.
-func (m montage) form() string {
-	return fmt.Sprintf("aresample=%d:async=1,aformat=sample_fmts=fltp:sample_rates=%[1]d:channel_layouts=%s", m.rate, layoutOf(m.channels))
+// fades are those of a piece that doesn't begin, or end, with its sound: it doesn't click.
+func (c cut) fades() (filters string) {
+	if c.soft == 0 { // there is no sound at all
+		return ""
+	}
+	if c.late > 0 {
+		filters = fmt.Sprintf(",afade=t=in:ss=%d:ns=%d", c.late, c.soft)
+	}
+	if c.short > 0 {
+		filters += fmt.Sprintf(",afade=t=out:ss=%d:ns=%d", c.to-c.from-c.short-c.soft, c.soft)
+	}
+	return filters
+}
+
+// form is the form that all sounds take: that of the track. One channel is heard from both
+// of two as loud as it was, as editors have it, where ffmpeg would take off 3 dB.
+func (m montage) form(s media.Stream) string {
+	first := ""
+	if s.Channels == 1 && m.channels == 2 {
+		first = "pan=stereo|c0=c0|c1=c0,"
+	}
+	return first + fmt.Sprintf("aresample=%d:async=1,aformat=sample_fmts=fltp:sample_rates=%[1]d:channel_layouts=%s", m.rate, layoutOf(m.channels))
 }
 
 // layoutOf names the usual layout of a number of channels.

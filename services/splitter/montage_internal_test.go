@@ -28,7 +28,7 @@ func TestMontageChangesNothingOutsideItsStretches(t *testing.T) {
 			m.splices = append(m.splices, splice{
 				from: float64(first+from) / rate, to: float64(first+to) / rate, at: float64(100+late) / rate, length: float64(length) / rate,
 			})
-			m.starts = append(m.starts, 0.1)
+			m.starts, m.lengths = append(m.starts, 0.1), append(m.lengths, 1000)
 			for i := at; i < from; i++ {
 				want = append(want, sample{0, i})
 			}

@@ -105,6 +105,9 @@ func (w *work) audioCodec(i int, a media.Stream) (string, error) {
 type splice struct {
 	edit  int
 	files []string // one for each of the film's tracks
+	name  string   // of the edit
+	// sources are the edit's tracks, as it has them.
+	sources []media.Stream
 	// from and to are the stretch, in seconds of the source's clock; at is when it begins
 	// in seconds of the edit's clock, and length how long it is.
 	from, to, at, length float64
@@ -120,6 +123,10 @@ func (w *work) spliceTracks(i int, info media.Source) (tracks []demux.Extract, e
 			"it has %d audio tracks, and the film has %d", len(info.Audio), len(w.plan.Audio)),
 			"export it with the film's sound, or keep the film's")
 	}
+	if w.fixSound == nil {
+		w.fixSound = map[int][]media.Stream{}
+	}
+	w.fixSound[i] = info.Audio
 	for k := range w.plan.Audio {
 		e, _ := w.extract(fmt.Sprintf("fix%d-", i), k, info.Audio[k])
 		tracks = append(tracks, e)
@@ -150,7 +157,7 @@ func (w *work) splice(ctx context.Context, i int, fix *reel, f filled, tracks []
 		return err
 	}
 	tb := w.plan.TimeBase.Float()
-	s := splice{edit: i, from: float64(begin) * tb, to: float64(end) * tb, at: float64(f.at) * fix.demux.TimeBase().Float()}
+	s := splice{edit: i, name: fix.name, sources: w.fixSound[i], from: float64(begin) * tb, to: float64(end) * tb, at: float64(f.at) * fix.demux.TimeBase().Float()}
 	s.length = s.to - s.from
 	if e := w.job.Spec.Edits[i]; f.n != e.To-e.From {
 		s.length = float64(w.at(0, f.n)) * tb
@@ -170,19 +177,16 @@ func (w *work) fit(ctx context.Context, i int) error {
 	if len(w.splices) == 0 {
 		return nil
 	}
-	starts := make([]float64, len(w.splices))
-	for k, s := range w.splices {
-		var err error
-		if starts[k], err = w.tool.StartOf(ctx, s.files[i]); err != nil {
-			return err
-		}
+	m := montage{rate: a.Stream.SampleRate, channels: a.Stream.Channels, start: a.Start, splices: w.splices}
+	if err := w.measure(ctx, &m, i); err != nil {
+		return err
 	}
+	w.noteSound(m, i)
 	out := demux.TempName(w.dir, "spliced", i, ".mov")
 	codec := "pcm_f32le"
 	if a.Codec == "copy" {
 		codec = a.Stream.Codec
 	}
-	m := montage{rate: a.Stream.SampleRate, channels: a.Stream.Channels, start: a.Start, splices: w.splices, starts: starts}
 	args := append(ffmpeg.Safe(), "-i", "file:"+w.tracks.audio[i])
 	for _, s := range w.splices {
 		args = append(append(args, ffmpeg.Safe()...), "-i", "file:"+s.files[i])

@@ -97,7 +97,7 @@ func TestSoundThatDoesNotFillItsRange(t *testing.T) {
 				}
 				begin, end := 48000+int(48000*tc.from), 48000+int(48000*tc.to)
 				// The sharpest that a fade from one tone into the other can be is both at once.
-				if s, most := sharpest(got), 0.4*(math.Pow(2*math.Pi*1000/48000, 2)+math.Pow(2*math.Pi*441/48000, 2))+0.001; s > most {
+				if s, most := sharpest(got), 0.4*4*math.Pi*math.Pi*(1000*1000+441*441)/(48000*48000)+0.001; s > most {
 					t.Errorf("it bends by %f, more than %f: a click", s, most)
 				}
 				if l := loudest(got[begin+240 : max(begin+240, end-240)]); tc.to > 0 && math.Abs(l-0.4) > 0.005 {

@@ -139,7 +139,7 @@ func TestVerifyFindsWhatWasNotAnnounced(t *testing.T) {
 		"nothing hidden": {func(*patch.Report) {}, ""},
 		"a change":       {func(r *patch.Report) { r.Changes = nil }, "the report doesn't say so"},
 		"its length":     {func(r *patch.Report) { r.Changes[0].New.To-- }, "the report doesn't say so"},
-		"another file":   {func(r *patch.Report) { r.Output.SHA256 = r.Base.SHA256 }, "about other files"},
+		"another file":   {func(r *patch.Report) { r.Output.SHA256 = r.Base.SHA256 }, "the digest is another"},
 	} {
 		p := e2e.Command(t, dir, "verify", "out.mp4", "--against", "base.mp4", "--report", hide(strings.ReplaceAll(name, " ", "-"), tc.change))
 		if code := p.Run(); (code == 0) != (tc.says == "") || !strings.Contains(p.Stderr.String(), tc.says) {

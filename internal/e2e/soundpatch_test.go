@@ -2,6 +2,7 @@ package e2e_test
 
 import (
 	"math"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -13,8 +14,14 @@ import (
 // tone is a film of some frames with a tone; in a range of another one it can be told.
 func tone(t *testing.T, frames, hertz string) string {
 	t.Helper()
+	return toneWith(t, "null", frames, hertz)
+}
+
+// toneWith is the same with its pictures changed by a filter, and its sound left as it is.
+func toneWith(t *testing.T, filter, frames, hertz string) string {
+	t.Helper()
 	return testenv.Media(t, "in.mov", "-f", "lavfi", "-i", "testsrc2=s=160x120:r=25,format=yuvj420p", "-f", "lavfi", "-i", "sine=r=48000:f="+hertz,
-		"-filter_complex", "[0:v]trim=end_frame="+frames+"[v];[1:a]atrim=end_sample="+frames+"*1920[a]", "-map", "[v]", "-map", "[a]",
+		"-filter_complex", "[0:v]trim=end_frame="+frames+","+filter+"[v];[1:a]atrim=end_sample="+frames+"*1920[a]", "-map", "[v]", "-map", "[a]",
 		"-c:v", "mjpeg", "-q:v", "3", "-c:a", "pcm_s16le")
 }
 
@@ -142,12 +149,18 @@ func TestKeptSoundIsBitForBit(t *testing.T) {
 	for says, args := range map[string][]string{
 		"--audio patch takes the sound of":          {"--audio", "patch"},
 		`there is no way "loud" to patch the sound`: {"--audio", "loud"},
+		"s earlier: the sound of base.mp4 would":    {"--audio", "keep", "--source", toneWith(t, "select='not(between(n,100,109))',setpts=N/25/TB", "300", "441")},
+		"is shown 0.400 s later":                    {"--audio", "keep", "--source", toneWith(t, "loop=10:1:60,select='not(between(n,200,209))',setpts=N/25/TB", "300", "441")},
+		"it lasts 12.400 s in place of 12.000 s":    {"--audio", "keep", "--source", toneWith(t, "loop=10:1:299,setpts=N/25/TB", "300", "441")},
 		"the sound doesn't follow an edit":          {"--audio", "keep", "--ripple", "--range", "0f-0f=" + tone(t, "5", "300")},
 		"it has 0 audio tracks, and the film has 1": {"--audio", "patch", "--range", "100f-120f=" + silent(t)},
 	} {
 		p := e2e.Command(t, dir, append([]string{"patch", "base.mp4", "--source", film, "-o", "bad.mp4", "--data", "data"}, args...)...)
 		if code := p.Run(); code != 2 || !strings.Contains(p.Stderr.String(), says) {
 			t.Errorf("%v: exit code %d: %s", args, code, &p.Stderr)
+		}
+		if _, err := os.Stat(filepath.Join(dir, "bad.mp4")); err == nil {
+			t.Fatalf("%v: there is an OUT", args)
 		}
 	}
 }

@@ -2,6 +2,7 @@ package ffmpeg
 
 import (
 	"math"
+	"regexp"
 	"strconv"
 
 	"github.com/reweave/reweave/pkg/fault"
@@ -52,6 +53,7 @@ type probeStream struct {
 	Tags struct {
 		Language string `json:"language"`
 		Title    string `json:"title"`
+		Timecode string `json:"timecode"`
 	} `json:"tags"`
 	SideData []sideData `json:"side_data_list"`
 }
@@ -61,7 +63,7 @@ func (p probe) source(name string) (media.Source, error) {
 		Format: p.Format.Name, Start: seconds(p.Format.Start), Duration: seconds(p.Format.Duration),
 		Chapters: len(p.Chapters),
 	}
-	found := false
+	found, clock := false, ""
 	for _, st := range p.Streams {
 		switch {
 		case st.Kind == "video" && st.Disposition.AttachedPic == 0 && !found:
@@ -77,18 +79,27 @@ func (p probe) source(name string) (media.Source, error) {
 		default:
 			s.Other = append(s.Other, st.stream())
 		}
+		if tc := st.Tags.Timecode; (st.Kind == "video" || st.Tag == media.TimecodeTrack) && clock == "" && isTimecode.MatchString(tc) {
+			clock = tc
+		}
 	}
 	if !found {
 		return s, fault.Userf("no-video", name, "the source has no video stream", "give a file with a video stream")
 	}
+	s.Video.Timecode = clock
 	if s.Video.Picture.Width == 0 || s.Video.Picture.PixFmt == "" {
 		return s, notMedia(name, "the video stream's size or pixel format is not known")
 	}
 	return s, nil
 }
 
+var isTimecode = regexp.MustCompile(`^\d\d:[0-5]\d:[0-5]\d[:;.]\d{2,3}$`)
+
 func (p probeStream) stream() media.Stream {
 	rate, _ := strconv.Atoi(p.SampleRate)
+	if p.Codec == "" && p.Kind == "data" {
+		p.Codec = p.Tag
+	}
 	return media.Stream{
 		Index: p.Index, Kind: p.Kind, Codec: p.Codec, TimeBase: p.TimeBase, Start: p.Start,
 		Language: p.Tags.Language, Title: p.Tags.Title, SampleRate: rate, Channels: p.Channels,

@@ -80,6 +80,9 @@ func (r *run) makeSound(ctx context.Context, i int, fresh *patch.Film, file stri
 			args = append(append(args, ffmpeg.Safe()...), "-i", "file:"+x.Path)
 			reads = append(reads, x.Path)
 		}
+		if err := r.measure(ctx, &m, reads[1:]); err != nil {
+			return 0, err
+		}
 		encoder, err := r.soundEncoder(i)
 		if err != nil {
 			return 0, err
@@ -128,7 +131,7 @@ func (r *run) montage(i int) (m montage.Montage, err error) {
 		if i >= len(f.Source.Audio) {
 			return m, noTrack(f, len(r.film.Source.Audio))
 		}
-		s := montage.Splice{From: timeOf(r.film, x.Frames.From), To: timeOf(r.film, x.Frames.To), At: timeOf(f, 0), Start: startOf(f.Source.Audio[i])}
+		s := montage.Splice{From: timeOf(r.film, x.Frames.From), To: timeOf(r.film, x.Frames.To), At: timeOf(f, 0), Start: startOf(f.Source.Audio[i]), Name: f.Name, Source: f.Source.Audio[i]}
 		if x.Aligned {
 			s.At = timeOf(f, x.Frames.From)
 		}
@@ -136,6 +139,19 @@ func (r *run) montage(i int) (m montage.Montage, err error) {
 		m.Splices = append(m.Splices, s)
 	}
 	return m, nil
+}
+
+// measure finds out how much sound the fixes have, and warns of what is missing.
+func (r *run) measure(ctx context.Context, m *montage.Montage, files []string) error {
+	if err := m.Measure(ctx, r.tool, files); err != nil {
+		return err
+	}
+	track := ""
+	if len(r.film.Source.Audio) > 1 {
+		track = fmt.Sprintf(" (track %d)", m.Track+1)
+	}
+	r.splice.Warnings = append(r.splice.Warnings, m.Notes(track)...)
+	return nil
 }
 
 // soundEncoder are the options by which track i is encoded as it was.

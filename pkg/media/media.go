@@ -70,6 +70,9 @@ type Stream struct {
 	Default    bool   `json:"default,omitempty"`
 }
 
+// TimecodeTrack is the codec of a QuickTime track that holds the timecode of the first frame.
+const TimecodeTrack = "tmcd"
+
 // VideoStream is the video stream that is encoded.
 type VideoStream struct {
 	Stream
@@ -77,4 +80,7 @@ type VideoStream struct {
 	Rate    Rational `json:"rate"`
 	// Rotation is the clockwise rotation to show the pictures in, in degrees.
 	Rotation int `json:"rotation,omitempty"`
+	// Timecode is that of the first frame, "" where the source tells none; a semicolon
+	// before the frames says that it is drop-frame.
+	Timecode string `json:"timecode,omitempty"`
 }

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"math"
 	"strings"
+
+	"github.com/reweave/reweave/pkg/media"
 )
 
 // Montage is an audio track of which stretches come from other files. Everything is cut at
@@ -24,8 +26,13 @@ type Splice struct {
 	// From and To are the stretch, in seconds of the film's clock; At is when it begins
 	// in seconds of the other file's clock, and Length how long it is.
 	From, To, At, Length float64
-	// Start is when the other file's track begins, in seconds of its clock.
-	Start float64
+	// Start is when the other file's track begins, in seconds of its clock, and Samples how
+	// long it is, in samples of the result ([Montage.Measure]).
+	Start   float64
+	Samples int64
+	// Name is what the other file is called, and Source what its track is.
+	Name   string
+	Source media.Stream
 }
 
 // fade is how long one sound turns into the other at a seam, in seconds: long enough to
@@ -45,6 +52,9 @@ type cut struct {
 	from, to int64
 	// fade is how many samples it shares with the piece before.
 	fade int64
+	// late and short are how many samples of silence it begins and ends with, for want of
+	// sound; what there is fades in and out over soft.
+	late, short, soft int64
 }
 
 // cuts returns the pieces, in order. Where a piece and the next one meet, the film's own
@@ -59,15 +69,20 @@ func (m Montage) cuts() (all []cut) {
 		begin := m.samples(s.At - s.Start)
 		end := begin + length
 		if from > at {
-			all = append(all, cut{0, at - owed, from + soft, owed})
+			all = append(all, cut{from: at - owed, to: from + soft, fade: owed})
 			owed = soft
 		} else {
 			begin -= owed // nothing of the film's lies between it and the one before
 		}
-		all = append(all, cut{k + 1, begin, end, owed})
+		if end < 0 { // all of its sound comes later: it is silence, wherever that is cut
+			begin, end = begin-end, 0
+		}
+		c := cut{input: k + 1, from: begin, to: end, fade: owed, late: min(max(0, -begin), end-begin), short: min(max(0, end-s.Samples), end-begin)}
+		c.soft = max(0, min(m.samples(fade), (end-begin-c.late-c.short)/2))
+		all = append(all, c)
 		at, owed = to, soft
 	}
-	return append(all, cut{0, at - owed, -1, owed})
+	return append(all, cut{from: at - owed, to: -1, fade: owed})
 }
 
 // Graph returns the filters from the inputs to [out].
@@ -80,7 +95,7 @@ func (m Montage) Graph() string {
 			own++
 		}
 	}
-	fmt.Fprintf(&g, "[0:a:%d]%s,asplit=%d", m.Track, m.form(), own)
+	fmt.Fprintf(&g, "[0:a:%d]%s,asplit=%d", m.Track, m.form(media.Stream{}), own)
 	for n := range own {
 		fmt.Fprintf(&g, "[own%d]", n)
 	}
@@ -91,7 +106,7 @@ func (m Montage) Graph() string {
 			own++
 			fmt.Fprintf(&g, ";%s", in)
 		} else {
-			fmt.Fprintf(&g, ";[%d:a:%d]%s,", c.input, m.Track, m.form())
+			fmt.Fprintf(&g, ";[%d:a:%d]%s,", c.input, m.Track, m.form(m.Splices[c.input-1].Source))
 		}
 		from, to := c.from, c.to
 		if from < 0 { // it begins later than its pictures, or than what it replaces
@@ -106,6 +121,7 @@ func (m Montage) Graph() string {
 			fmt.Fprintf(&g, ":end_sample=%d", to)
 		}
 		g.WriteString(",asetpts=N/SR/TB")
+		g.WriteString(c.fades())
 		if to >= 0 {
 			fmt.Fprintf(&g, ",apad=whole_len=%d", to-from)
 		}
@@ -124,9 +140,28 @@ func (m Montage) Graph() string {
 	return g.String() + ";" + last + "anull[out]"
 }
 
-// form is the form that all sounds take: that of the track.
-func (m Montage) form() string {
-	return fmt.Sprintf("aresample=%d:async=1,aformat=sample_fmts=fltp:sample_rates=%[1]d:channel_layouts=%s", m.Rate, layoutOf(m.Channels))
+// fades are those of a piece that doesn't begin, or end, with its sound: it doesn't click.
+func (c cut) fades() (filters string) {
+	if c.soft == 0 { // there is no sound at all
+		return ""
+	}
+	if c.late > 0 {
+		filters = fmt.Sprintf(",afade=t=in:ss=%d:ns=%d", c.late, c.soft)
+	}
+	if c.short > 0 {
+		filters += fmt.Sprintf(",afade=t=out:ss=%d:ns=%d", c.to-c.from-c.short-c.soft, c.soft)
+	}
+	return filters
+}
+
+// form is the form that all sounds take: that of the track. One channel is heard from both
+// of two as loud as it was, as editors have it, where ffmpeg would take off 3 dB.
+func (m Montage) form(s media.Stream) string {
+	first := ""
+	if s.Channels == 1 && m.Channels == 2 {
+		first = "pan=stereo|c0=c0|c1=c0,"
+	}
+	return first + fmt.Sprintf("aresample=%d:async=1,aformat=sample_fmts=fltp:sample_rates=%[1]d:channel_layouts=%s", m.Rate, layoutOf(m.Channels))
 }
 
 // layoutOf names the usual layout of a number of channels.

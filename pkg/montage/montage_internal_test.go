@@ -26,7 +26,7 @@ func TestMontageChangesNothingOutsideItsStretches(t *testing.T) {
 			length := rapid.IntRange(1, 60).Draw(t, "length")
 			late := rapid.IntRange(0, 10).Draw(t, "late")
 			m.Splices = append(m.Splices, Splice{
-				From: float64(first+from) / rate, To: float64(first+to) / rate, At: float64(100+late) / rate, Length: float64(length) / rate, Start: 0.1,
+				From: float64(first+from) / rate, To: float64(first+to) / rate, At: float64(100+late) / rate, Length: float64(length) / rate, Start: 0.1, Samples: 1000,
 			})
 			for i := at; i < from; i++ {
 				want = append(want, sample{0, i})

@@ -53,6 +53,11 @@ func TestArgs(t *testing.T) {
 			mux.Files{Packet: 1 << 20},
 			strings.Replace(pipe, "1024", "32", 1) + " -map 0:v:0 -c copy -disposition:v:0 0" + cleared + strings.Replace(mp4, "-f mp4", "-tag:v hvc1 -f mp4", 1) + end,
 		},
+		"a timecode": {
+			film(func(p *plan.Plan) { p.Source.Video.Timecode = "01:00:00;00" }), "mp4",
+			mux.Files{Packet: 1 << 20},
+			strings.Replace(pipe, "1024", "32", 1) + " -map 0:v:0 -c copy -disposition:v:0 0 -metadata:s:v:0 timecode=01:00:00;00" + cleared + mp4 + end,
+		},
 		"ivf": {film(plain), "ivf", mux.Files{Packet: 1 << 30}, strings.Replace(pipe, "1024", "8", 1) + " -map 0:v:0 -c copy -disposition:v:0 0" + cleared + " -f ivf" + end},
 		"audio that begins before": {
 			film(withAudio), "mp4",

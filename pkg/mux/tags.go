@@ -11,6 +11,9 @@ import (
 // source's container.
 func tags(p *plan.Plan, container string, f Files) []string {
 	args := streamTags(container, "v", 0, p.Source.Video.Stream)
+	if tc := p.Source.Video.Timecode; tc != "" && holdsTimecode(container) {
+		args = append(args, "-metadata:s:v:0", "timecode="+tc) // of which ffmpeg makes a track
+	}
 	for i := range f.Audio {
 		args = append(args, streamTags(container, "a", i, p.Audio[i].Stream)...)
 	}

@@ -80,10 +80,16 @@ func Check(spec job.Spec, src media.Source) (notes []string, err error) {
 		notes = append(notes, fmt.Sprintf("left out: rotation by %d degrees, which mkv of this ffmpeg may not keep", src.Video.Rotation))
 	}
 	for _, o := range src.Other {
+		if o.Codec == media.TimecodeTrack && src.Video.Timecode != "" && holdsTimecode(spec.Container) {
+			continue
+		}
 		notes = append(notes, fmt.Sprintf("left out: stream %d (%s %s)", o.Index, o.Kind, o.Codec))
 	}
 	return notes, nil
 }
+
+// holdsTimecode reports whether a container has tracks of timecode.
+func holdsTimecode(container string) bool { return container == "mov" || container == "mp4" }
 
 func count(n int, what string) string {
 	if n == 1 {

@@ -43,6 +43,8 @@ func TestCheck(t *testing.T) {
 		"attachments, no subs":    {job.Spec{Container: "mkv", Subtitles: "none"}, media.Source{Attached: make([]media.Stream, 1)}, "", []string{"left out: 1 attachment"}},
 		"rotation in mp4":         {job.Spec{Container: "mp4"}, media.Source{Video: media.VideoStream{Rotation: 90}}, "", nil},
 		"rotation in mkv":         {job.Spec{Container: "mkv"}, media.Source{Video: media.VideoStream{Rotation: 90}}, "", []string{"left out: rotation by 90 degrees"}},
+		"a timecode that is read": {job.Spec{Container: "mp4"}, media.Source{Video: media.VideoStream{Timecode: "01:00:00:00"}, Other: []media.Stream{{Index: 2, Kind: "data", Codec: "tmcd"}}}, "", nil},
+		"a timecode in mkv":       {job.Spec{Container: "mkv"}, media.Source{Video: media.VideoStream{Timecode: "01:00:00:00"}, Other: []media.Stream{{Index: 2, Kind: "data", Codec: "tmcd"}}}, "", []string{"left out: stream 2 (data tmcd)"}},
 		"a timecode and a camera": {job.Spec{Container: "mp4"}, media.Source{Other: []media.Stream{{Index: 2, Kind: "data", Codec: "tmcd"}, {Index: 4, Kind: "video", Codec: "mjpeg"}}}, "", []string{"left out: stream 2 (data tmcd)", "left out: stream 4 (video mjpeg)"}},
 	} {
 		notes, err := mux.Check(c.spec, c.src)

@@ -115,14 +115,22 @@ func (r *Report) look() (list []string) {
 	if r.Same == "eye" {
 		list = append(list, "What was kept because it came near, not because it was the same: a change of grade that is smaller than the tolerance is not in this film.")
 	}
-	changed := slices.ContainsFunc(r.Tracks, func(t Track) bool { return !t.Same })
-	if r.Sound != "" && changed {
+	changed := func(kind string) bool {
+		return slices.ContainsFunc(r.Tracks, func(t Track) bool { return t.Kind == kind && !t.Same })
+	}
+	switch {
+	case changed(KindSound) && r.Sound != "":
 		list = append(list, "The sound, of which a track changed: "+r.Sound)
-	} else if changed {
+	case changed(KindSound):
 		list = append(list, "The sound, of which a track changed.")
 	}
-	if !r.Proved {
+	if changed(KindSubtitles) {
+		list = append(list, "The subtitles, of which a track changed.")
+	}
+	if slices.ContainsFunc(r.Seams, func(s Seam) bool { return s.Problem != "" }) {
 		list = append(list, "The seams that did not decode as they should: this film is not proved.")
+	} else if !r.Proved {
+		list = append(list, "What differs from the report of the patch, or from what was to be kept: this film is not proved.")
 	}
 	return list
 }

@@ -1,9 +1,11 @@
 package patch
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
+	"math"
 
 	"golang.org/x/sync/errgroup"
 
@@ -29,11 +31,13 @@ type Report struct {
 	Changes []Announced `json:"changes"`
 	Kept    []Kept      `json:"kept"`
 	Seams   []Seam      `json:"seams"`
-	// Tracks are the sound tracks, of which a patch may make some anew.
+	// Tracks are those of sound and subtitles, of which a patch may make some anew.
 	Tracks []Track `json:"tracks,omitempty"`
 	// Proved says that nothing is wrong: what is kept is the same in both files, and every
 	// seam decodes.
 	Proved bool `json:"proved"`
+	// Audio is whose sound the patch was asked for: keep, new or patch; "" where nobody knows.
+	Audio string `json:"audio,omitempty"`
 	// Sound tells whose sound the film has, and Cost what the patch took, where the patch
 	// itself wrote the report.
 	Sound string `json:"sound,omitempty"`
@@ -110,8 +114,8 @@ func Prove(ctx context.Context, tool *ffmpeg.Tool, old, film *Film, look bool) (
 	for _, ch := range c.Changes {
 		origin, before := film.seconds(0), old.seconds(0)
 		r.Changes = append(r.Changes, Announced{
-			Change: ch, Start: film.seconds(ch.New.From) - origin, End: film.seconds(ch.New.To) - origin, Why: why(ch),
-			OldStart: old.seconds(ch.Old.From) - before, OldEnd: old.seconds(ch.Old.To) - before, look: 0.5,
+			Change: ch, Start: micros(film.seconds(ch.New.From) - origin), End: micros(film.seconds(ch.New.To) - origin), Why: why(ch),
+			OldStart: micros(old.seconds(ch.Old.From) - before), OldEnd: micros(old.seconds(ch.Old.To) - before), look: 0.5,
 		})
 	}
 	if r.Tracks, err = tracksOf(ctx, tool, old, film); err != nil {
@@ -154,6 +158,9 @@ func (r *Report) decode(ctx context.Context, base, out *reel, c Comparison, look
 	return nil
 }
 
+// micros rounds seconds to microseconds, which is finer than any frame and prints as such.
+func micros(seconds float64) float64 { return math.Round(seconds*1e6) / 1e6 }
+
 func why(c Change) string {
 	switch {
 	case c.Old.Len() == 0:
@@ -184,17 +191,38 @@ func (r *Report) Name(m *plan.Manifest) {
 func (r *Report) Check() error {
 	for _, s := range r.Seams {
 		if s.Problem != "" {
-			return &fault.Error{Class: fault.Permanent, Type: "patch-not-proved", Where: fmt.Sprintf("%s, frame %d", r.Output.Name, s.At), Title: s.Problem}
+			return notProved(fmt.Sprintf("%s, frame %d", r.Output.Name, s.At), s.Problem)
+		}
+	}
+	return r.kept(r)
+}
+
+func notProved(where, title string) error {
+	return &fault.Error{Class: fault.Permanent, Type: "patch-not-proved", Where: where, Title: title}
+}
+
+// kept returns an error that names a track of found that is not what it was before, though
+// r says so, or says that all sound was kept.
+func (r *Report) kept(found *Report) error {
+	for _, t := range found.Tracks {
+		if !t.Same && t.Kind == KindSound && r.Audio == "keep" {
+			return notProved(fmt.Sprintf("%s, %s track %d", found.Output.Name, t.Kind, t.Number), "it was to be kept, and is not what it was: "+t.State())
+		}
+		for _, a := range r.Tracks {
+			if kind := cmp.Or(a.Kind, KindSound); kind == t.Kind && a.Number == t.Number && a.Same && !t.Same {
+				return notProved(fmt.Sprintf("%s, %s track %d", found.Output.Name, t.Kind, t.Number), "it differs, and the report doesn't say so: "+t.State())
+			}
 		}
 	}
 	return nil
 }
 
-// Covers returns an error that names a change which r, a report made when the patch was,
-// did not announce.
+// Covers returns an error that names what found has changed and r, a report made when the
+// patch was, did not announce.
 func (r *Report) Covers(found *Report) error {
-	if r.Base.SHA256 != found.Base.SHA256 || r.Output.SHA256 != found.Output.SHA256 {
-		return fault.Userf("other-film", found.Output.Name, "the report is about other files, by their digests", "verify the files that it was made with")
+	if r.Base.SHA256 != found.Base.SHA256 {
+		return fault.Userf("other-film", found.Base.Name, "the report of "+found.Output.Name+" is about a patch of another file, "+r.Base.Name,
+			"name that one, or leave the report out: --report none")
 	}
 	for _, ch := range found.Changes {
 		covered := false
@@ -202,11 +230,14 @@ func (r *Report) Covers(found *Report) error {
 			covered = covered || a.New.From <= ch.New.From && ch.New.To <= a.New.To && a.Old.From <= ch.Old.From && ch.Old.To <= a.Old.To
 		}
 		if !covered {
-			return &fault.Error{
-				Class: fault.Permanent, Type: "patch-not-proved", Where: fmt.Sprintf("%s, frames %d to %d", found.Output.Name, ch.New.From, ch.New.To-1),
-				Title: "they differ, and the report doesn't say so",
-			}
+			return notProved(fmt.Sprintf("%s, frames %d to %d", found.Output.Name, ch.New.From, ch.New.To-1), "they differ, and the report doesn't say so")
 		}
+	}
+	if err := r.kept(found); err != nil {
+		return err
+	}
+	if r.Output.SHA256 != found.Output.SHA256 {
+		return notProved(found.Output.Name, "it is not the file that its report tells of: the digest is another")
 	}
 	return nil
 }

@@ -37,6 +37,8 @@ type work struct {
 	sound   *sound  // where the sound comes from another file
 	later   float64 // by which that file's clock is moved, in seconds
 	splices []splice
+	// fixSound are the audio tracks of each edit, where they are wanted.
+	fixSound map[int][]media.Stream
 }
 
 // split takes a job from its source to its plan.

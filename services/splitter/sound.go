@@ -56,6 +56,9 @@ func (w *work) takeSound(ctx context.Context) error {
 	if w.sound == nil || len(w.tracks.sound) == 0 {
 		return nil
 	}
+	if err := w.checkMoved(ctx); err != nil {
+		return err
+	}
 	s := w.sound
 	d, err := demux.Open(ctx, w.tool, s.src.Input, s.info, s.src.Stream, w.tracks.sound)
 	if err != nil {
@@ -103,6 +106,9 @@ func (w *work) audioCodec(i int, a media.Stream) (string, error) {
 type splice struct {
 	edit  int
 	files []string // one for each of the film's tracks
+	name  string   // of the edit
+	// sources are the edit's tracks, as it has them.
+	sources []media.Stream
 	// from and to are the stretch, in seconds of the source's clock; at is when it begins
 	// in seconds of the edit's clock, and length how long it is.
 	from, to, at, length float64
@@ -118,6 +124,10 @@ func (w *work) spliceTracks(i int, info media.Source) (tracks []demux.Extract, e
 			"it has %d audio tracks, and the film has %d", len(info.Audio), len(w.plan.Audio)),
 			"export it with the film's sound, or keep the film's")
 	}
+	if w.fixSound == nil {
+		w.fixSound = map[int][]media.Stream{}
+	}
+	w.fixSound[i] = info.Audio
 	for k := range w.plan.Audio {
 		e, _ := w.extract(fmt.Sprintf("fix%d-", i), k, info.Audio[k])
 		tracks = append(tracks, e)
@@ -148,7 +158,7 @@ func (w *work) splice(ctx context.Context, i int, fix *reel, f filled, tracks []
 		return err
 	}
 	tb := w.plan.TimeBase.Float()
-	s := splice{edit: i, from: float64(begin) * tb, to: float64(end) * tb, at: float64(f.at) * fix.demux.TimeBase().Float()}
+	s := splice{edit: i, name: fix.name, sources: w.fixSound[i], from: float64(begin) * tb, to: float64(end) * tb, at: float64(f.at) * fix.demux.TimeBase().Float()}
 	s.length = s.to - s.from
 	if e := w.job.Spec.Edits[i]; f.n != e.To-e.From {
 		s.length = float64(w.at(0, f.n)) * tb
@@ -169,13 +179,23 @@ func (w *work) fit(ctx context.Context, i int) error {
 		return nil
 	}
 	m := montage.Montage{Rate: a.Stream.SampleRate, Channels: a.Stream.Channels, Start: a.Start}
+	var files []string
 	for _, s := range w.splices {
 		start, err := w.tool.StartOf(ctx, s.files[i])
 		if err != nil {
 			return err
 		}
-		m.Splices = append(m.Splices, montage.Splice{From: s.from, To: s.to, At: s.at, Length: s.length, Start: start})
+		m.Splices = append(m.Splices, montage.Splice{From: s.from, To: s.to, At: s.at, Length: s.length, Start: start, Name: s.name, Source: s.sources[i]})
+		files = append(files, s.files[i])
 	}
+	if err := m.Measure(ctx, w.tool, files); err != nil {
+		return err
+	}
+	track := ""
+	if len(w.plan.Audio) > 1 {
+		track = fmt.Sprintf(" (track %d)", i+1)
+	}
+	w.plan.Notes = append(w.plan.Notes, m.Notes(track)...)
 	out := demux.TempName(w.dir, "spliced", i, ".mov")
 	codec := "pcm_f32le"
 	if a.Codec == "copy" {

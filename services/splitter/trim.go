@@ -34,6 +34,7 @@ func (r *reel) trim(ctx context.Context, s split.Segment) (split.Segment, error)
 			"cut it at a keyframe first")
 	}
 	if lost > 0 {
+		r.w.plan.Source.Video.Timecode = "" // it is that of a frame that is not there
 		r.w.plan.Notes = append(r.w.plan.Notes, fmt.Sprintf(
 			"the source begins in the middle of a GOP: its first %d frames can't be decoded", lost))
 	}

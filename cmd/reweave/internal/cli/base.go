@@ -130,7 +130,12 @@ func (p *patching) encoders(dir string) []string {
 	if err != nil {
 		return nil
 	}
-	return slices.Sorted(maps.Keys(m.Builds))
+	names := slices.Collect(maps.Keys(m.Builds))
+	if a := m.Spec.Audio; a != "" && a != "none" && a != "copy" && !slices.Contains(names, a) { // a film without sound
+		names = append(names, a)
+	}
+	slices.Sort(names)
+	return names
 }
 
 // fetchBase fetches the deliverable of the job that BASE is into a temporary file.

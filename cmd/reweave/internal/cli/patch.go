@@ -91,7 +91,7 @@ func (a *app) patchCommand() *cobra.Command {
 	f.BoolVar(&o.aligned, "aligned", false, "each FIX holds the whole film, not the range alone")
 	f.BoolVar(&o.ripple, "ripple", false, "each FIX may have another length than its range, and what is behind moves")
 	f.BoolVar(&o.rebuild, "rebuild", false, "encode with the encoder that there is, and so every chunk, when BASE's is gone")
-	f.StringVar(&o.audio, "audio", "", "whose sound OUT has: keep, that of BASE, packet by packet; new, that of NEW; patch, that of NEW with the fixes' in their ranges (default new; patch where BASE has it so)")
+	f.StringVar(&o.audio, "audio", "", "whose sound OUT has: keep, that of BASE, packet by packet, where no frame moved; new, that of NEW; patch, that of NEW with the fixes' in their ranges (default new; patch where BASE has it so)")
 	o.sameFlags.register(f)
 	o.timelineFlags.register(c)
 	o.foreign.register(c)
@@ -260,7 +260,7 @@ func (p *patching) proved(ctx context.Context, cl *client.Client, path string) e
 	}
 	r.Base.Name, r.Output.Name, r.Same = p.name, filepath.Base(p.target.Path), p.depth
 	r.Name(p.manifest)
-	r.Sound, r.Cost, p.report = p.heard(), p.cost(), r
+	r.Audio, r.Sound, r.Cost, p.report = p.audio, p.heard(), p.cost(), r
 	if err := r.Check(); err != nil {
 		return err
 	}

@@ -2,10 +2,13 @@ package cli
 
 import (
 	"bytes"
+	"cmp"
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"fmt"
 	"os"
+	"path/filepath"
 
 	"github.com/reweave/reweave/pkg/fault"
 	"github.com/reweave/reweave/pkg/ffmpeg"
@@ -76,8 +79,26 @@ func writePage(path string, page []byte) error {
 	return nil
 }
 
-func writeBeside(path string, b []byte) error {
-	return os.WriteFile(path, b, 0o644) //nolint:gosec // it is as public as the deliverable
+// writeBeside writes a file that tells of a deliverable, as a whole or not at all.
+func writeBeside(path string, b []byte) (err error) {
+	defer func() {
+		if err != nil {
+			err = &fault.Error{
+				Class: fault.Permanent, Type: "output-not-written", Where: path, Title: "it can't be written: " + cause(err),
+				Hint: "make room there; the deliverable is in its place, and reweave verify --html writes the page again",
+			}
+		}
+	}()
+	f, err := os.OpenFile(filepath.Join(filepath.Dir(path), "."+filepath.Base(path)+".reweave-"+rand.Text()[:10]), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644) //nolint:gosec // it is as public as the deliverable
+	if err != nil {
+		return err
+	}
+	defer os.Remove(f.Name()) // what was renamed is gone
+	_, err = f.Write(b)
+	if err = cmp.Or(err, f.Close()); err != nil {
+		return err
+	}
+	return os.Rename(f.Name(), path)
 }
 
 // notOver refuses to write a page over one of the files that it is about.

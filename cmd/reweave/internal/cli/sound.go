@@ -45,7 +45,7 @@ func (p *patching) soundOf(ctx context.Context, cl *client.Client) (*job.Sound, 
 		return nil, err
 	}
 	src, err := sourceFor(ctx, cl, in, p.sharesFiles, p.show)
-	return &job.Sound{Source: src, Name: filepath.Base(p.name)}, err
+	return &job.Sound{Source: src, Name: filepath.Base(p.name), Base: p.manifest.SHA256}, err
 }
 
 func noSuchSound(way string) error {

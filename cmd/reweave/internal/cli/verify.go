@@ -26,9 +26,12 @@ func (a *app) verifyCommand() *cobra.Command {
 		Short: "Prove what a patch changed, and that it changed nothing else",
 		Long: `Compares the packets of OUT with those of BASE, lists what is kept and what is new, and
 decodes two groups of pictures on either side of every seam. It reads the two files and
-nothing else; when OUT` + reportSuffix + ` is there, every change must be announced in it.
+nothing else; when OUT` + reportSuffix + ` is there, every change must be announced in it, and
+the sound be what it says. Without a report, what differs is told, and is no mistake.
 
-The exit code is 0 when the patch is proved, 1 when it is not.`,
+The exit code is 0 when the patch is proved, 1 when it is not, and 2 when it can't be: a file
+can't be read, or BASE is another than the report tells of. To follow a chain of patches back
+to an older BASE, leave the report out: --report none.`,
 		Args: takes("OUT"),
 		RunE: a.does(func(ctx context.Context, _ *cobra.Command, args []string) error {
 			if base == "" {
@@ -39,7 +42,7 @@ The exit code is 0 when the patch is proved, 1 when it is not.`,
 	}
 	f := c.Flags()
 	f.StringVar(&base, "against", "", "the deliverable that was patched")
-	f.StringVar(&report, "report", "", "report of the patch (default: OUT"+reportSuffix+", if it is there)")
+	f.StringVar(&report, "report", "", "report of the patch, or none (default: OUT"+reportSuffix+", if it is there)")
 	f.StringVar(&page, "html", "", "write the proof as a page, too")
 	f.BoolVar(&asJSON, "json", false, "print the proof as JSON")
 	return c
@@ -86,8 +89,14 @@ func (a *app) verify(ctx context.Context, out, base, report, page string, asJSON
 	return errors.Join(a.printf("%s", summary(found)), err)
 }
 
+// noReport is what --report says where none is wanted.
+const noReport = "none"
+
 // readReport reads the report that was named, or the one beside OUT if it is there.
 func readReport(out, name string) (*patch.Report, error) {
+	if name == noReport {
+		return nil, nil
+	}
 	path := name
 	if path == "" {
 		path = out + reportSuffix
@@ -101,7 +110,7 @@ func readReport(out, name string) (*patch.Report, error) {
 	}
 	r, err := patch.DecodeReport(b)
 	if err != nil {
-		return nil, fault.Userf("bad-input", path, err.Error(), "leave it out, or make the patch again")
+		return nil, fault.Userf("bad-input", path, err.Error(), "leave it out: --report none; or make the patch again")
 	}
 	return r, nil
 }
@@ -124,6 +133,13 @@ func summary(r *patch.Report) string {
 		}
 	}
 	fmt.Fprintf(&b, "  seams    %d of %d decode without a fault\n", ok, len(r.Seams))
+	for _, t := range r.Tracks {
+		name := t.Kind
+		if name == patch.KindSubtitles {
+			name = "subtitle"
+		}
+		fmt.Fprintf(&b, "  %-8s track %d (%s): %s\n", name, t.Number, t.What, t.State())
+	}
 	return b.String()
 }
 

@@ -50,7 +50,12 @@ func TestH264(t *testing.T) {
 		"clone, baseline":  {"a.mp4", "yuv420p", x264 + "-profile:v baseline", "", "clone", patch.Frames{From: 24, To: 36}, 35, 0},
 		"open GOP":         {"a.mp4", "yuv420p", x264 + "-x264-params open-gop=1:keyint=12:min-keyint=12", "", "clone", patch.Frames{From: 21, To: 60}, 35, 0},
 		"second set": {
-			"a.mp4", "yuv420p", x264 + "-x264-params slices=2:log=-1:ref=2 -bsf:v filter_units=remove_types=6", "second", "second",
+			"a.mp4", "yuv420p", x264 + "-x264-params slices=2:log=-1:ref=2:bframes=8 -bsf:v filter_units=remove_types=6", "second", "second",
+			patch.Frames{From: 24, To: 36},
+			35, 0,
+		},
+		"told by its sets": {
+			"a.mp4", "yuv420p", x264 + "-x264-params slices=2:log=-1:ref=2 -bsf:v filter_units=remove_types=6", "", "same",
 			patch.Frames{From: 24, To: 36},
 			35, 0,
 		},
@@ -103,7 +108,7 @@ func TestMatroska(t *testing.T) {
 	gop, exact := patch.Frames{From: 24, To: 36}, patch.Frames{From: 30, To: 35}
 	for name, c := range map[string]film{
 		"H.264":      {"a.mkv", "yuv420p", x264, "", "clone", gop, 35, 0},
-		"second set": {"a.mkv", "yuv420p", x264 + "-x264-params slices=2:log=-1:ref=2 -bsf:v filter_units=remove_types=6", "second", "second", gop, 35, 0},
+		"second set": {"a.mkv", "yuv420p", x264 + "-x264-params slices=2:log=-1:ref=2:bframes=8 -bsf:v filter_units=remove_types=6", "second", "second", gop, 35, 0},
 		"HEVC, open": {"a.mkv", "yuv420p", x265 + "open-gop=1", "", "clone", patch.Frames{From: 21, To: 36}, 32, 1},
 		"HEVC, sets": {"a.mkv", "yuv420p", x265 + "open-gop=0:info=0:amp=1:rect=1:ref=1:bframes=2", "in-band", "in-band", gop, 32, 1},
 		"AV1":        {"a.mkv", "yuv420p", "-c:v libsvtav1 -preset 10 -crf 30 -g 12 -svtav1-params irefresh-type=2", "", "frames", gop, 30, 0},

@@ -68,7 +68,7 @@ func TestFixesThatDoNotFit(t *testing.T) {
 
 func TestFilmsThatCanNotBePatched(t *testing.T) {
 	fix := fixOf(t, 10, "yuv420p")
-	other := x264 + "-x264-params slices=2:ref=2 -bsf:v filter_units=remove_types=6"
+	other := x264 + "-x264-params slices=2:ref=2:bframes=8 -bsf:v filter_units=remove_types=6"
 	for name, c := range map[string]struct {
 		file, args string
 		how        func([]byte) []byte

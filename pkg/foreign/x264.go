@@ -145,8 +145,10 @@ func x264Fitting(b *base, o Options, sps *avc.SPS, pps *avc.PPS) []string {
 	if pps != nil {
 		params[2] = fmt.Sprintf("ref=%d", pps.NumRefIdxI0DefaultActiveMinus1+1)
 		params = append(params, pictureParams(pps)...)
-		if pps.PicInitQpMinus26 != 0 && pps.PicInitQpMinus26 > -26 { // x264 begins with the quality that it was asked for
-			crf = strconv.Itoa(26 + pps.PicInitQpMinus26)
+		// x264 begins with the quality that it was asked for. Of a film that was made by
+		// another encoder it says nothing, so that what would be poor is not believed.
+		if qp := 26 + pps.PicInitQpMinus26; qp > 0 && qp < 26 {
+			crf = strconv.Itoa(qp)
 		}
 	}
 	params = append(params, b.grouping("b-pyramid=none")...)

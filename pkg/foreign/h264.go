@@ -42,7 +42,9 @@ func h264Attempts(b *base, o Options) ([]attempt, error) {
 	if !ok {
 		return ways, nil
 	}
-	for _, w := range slices.Clone(ways) {
+	free := slices.Clone(ways)
+	free[len(free)-1] = attempt{append(x264Fitting(b, o, sps, nil), clock...), "same"} // nothing has to be as the film's PPS has it
+	for _, w := range free {
 		args := slices.Clone(w.args)
 		i := slices.Index(args, "-x264-params") + 1
 		args[i] += fmt.Sprintf(":sps-id=%d", id)

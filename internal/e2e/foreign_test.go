@@ -53,6 +53,10 @@ func TestAFilmMadeElsewhereIsPatched(t *testing.T) {
 	if r.Frames != 100 || r.Chunks != (job.Chunks{Total: 4, Encoded: 1, Reused: 3}) || r.Bytes == 0 || r.CPU <= 0 || r.Length != 4 || r.Report != r.Output+".patch.json" {
 		t.Errorf("%+v", r)
 	}
+	page, err := os.ReadFile(filepath.Join(dir, "out.mp4.patch.html"))
+	if err != nil || !strings.Contains(string(page), "<li>Frames 25–49, of which 15 lost a generation") {
+		t.Errorf("the page doesn't tell what was lost: %v", err)
+	}
 	a, b := testenv.FrameHashes(t, base), testenv.FrameHashes(t, filepath.Join(dir, "out.mp4"))
 	for i := range a {
 		if inside := i >= want.From && i < want.To; len(b) != len(a) || (a[i] == b[i]) == inside {
@@ -90,7 +94,7 @@ func TestForeignPatchesThatCanNotBe(t *testing.T) {
 		"another container": {"--range 0f-1f=BASE -o out.mov", "BASE is mp4, not mov"},
 		"not the length":    {"--range 0f-1f=BASE -o out.mp4", "it has 50 frames, and is to replace 1"},
 		"beyond the end":    {"--range 49f-51f=BASE -o out.mp4", "=FILM: FILM has 50 frames, and the range ends at frame 51"},
-		"no range at all":   {"--range 9f-9f=BASE -o out.mp4", "--range 9f-9f=BASE: it is no range"},
+		"no range at all":   {"--range 9f-9f=BASE -o out.mp4", "--range 9f-9f=FILM: it is no range"},
 		"no such quality":   {"--range 0f-1f=BASE -o out.mp4 --crf 999", "--crf 999: there is no such quality of h264"},
 		"no such preset":    {"--range 0f-1f=BASE -o out.mp4 --preset fats", "--preset fats: there is no such preset of h264"},
 		"other sound":       {"--range 0f-1f=BASE -o out.mp4 --audio loud", "there is no way \"loud\" to patch the sound"},

@@ -54,6 +54,10 @@ func TestAFilmMadeElsewhereIsPatched(t *testing.T) {
 	if r.Frames != 100 || r.Chunks != (job.Chunks{Total: 4, Encoded: 1, Reused: 3}) || r.Bytes == 0 || r.CPU <= 0 || r.Length != 4 || r.Report != r.Output+".patch.json" {
 		t.Errorf("%+v", r)
 	}
+	page, err := os.ReadFile(filepath.Join(dir, "out.mp4.patch.html"))
+	if err != nil || !strings.Contains(string(page), "<li>Frames 25–49, of which 15 lost a generation") {
+		t.Errorf("the page doesn't tell what was lost: %v", err)
+	}
 	a, b := testenv.FrameHashes(t, base), testenv.FrameHashes(t, filepath.Join(dir, "out.mp4"))
 	for i := range a {
 		if inside := i >= want.From && i < want.To; len(b) != len(a) || (a[i] == b[i]) == inside {

@@ -69,7 +69,9 @@ func TestH264(t *testing.T) {
 // The second pass begins with a quantizer that the PPS tells: the clone's must be the same.
 func TestTwoPasses(t *testing.T) {
 	log := filepath.Join(t.TempDir(), "pass")
-	passes := func(n string) string { return x264 + "-b:v 700k -passlogfile " + log + " -pass " + n }
+	passes := func(n string) string {
+		return "-c:v libx264 -preset veryfast -g 12 -sc_threshold 0 -b:v 1000k -passlogfile " + log + " -pass " + n
+	}
 	deliverable(t, "first.mp4", "yuv420p", strings.Fields(passes("1"))...)
 	film{"a.mp4", "yuv420p", passes("2"), "", "clone", patch.Frames{From: 24, To: 36}, 30, 0}.try(t)
 }

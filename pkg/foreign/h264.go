@@ -43,7 +43,7 @@ func h264Attempts(b *base, o Options) ([]attempt, error) {
 		return ways, nil
 	}
 	free := slices.Clone(ways)
-	free[len(free)-1] = attempt{append(x264Fitting(b, o, sps, nil), clock...), "same"} // nothing has to be as the film's PPS has it
+	free[len(free)-1] = attempt{append(x264Fitting(b, o, sps, nil, first), clock...), "same"} // nothing has to be as the film's PPS has it
 	for _, w := range free {
 		args := slices.Clone(w.args)
 		i := slices.Index(args, "-x264-params") + 1

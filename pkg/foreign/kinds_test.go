@@ -138,7 +138,7 @@ func TestManyTracks(t *testing.T) {
 			}
 			unchanged(t, base, out, s, 0)
 			r := proved(t, base, out, s)
-			if len(r.Tracks) != 3 || slices.ContainsFunc(r.Tracks, func(t patch.Track) bool { return !t.Same }) {
+			if len(r.Tracks) != 4 || slices.ContainsFunc(r.Tracks, func(t patch.Track) bool { return !t.Same }) {
 				t.Errorf("%+v", r.Tracks)
 			}
 			if a, b := streams(t, base), streams(t, out); a != b {

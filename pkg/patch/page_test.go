@@ -90,7 +90,7 @@ func TestPageTellsWhatToLookAt(t *testing.T) {
 		}
 		page := b.String()
 		for _, want := range []string{
-			"<li>Players &lt;may&gt; stumble.</li>", "<li>Frames lost.</li>", "<summary>1 seam decoded<", "<summary>1 sound track<", "<summary>1 stretch kept<",
+			"<li>Players &lt;may&gt; stumble.</li>", "<li>Frames lost.</li>", "<summary>1 seam decoded<", "<summary>1 track of sound or subtitles<", "<summary>1 stretch kept<",
 			"1 stretch of it is new", "1 <small>frame</small>",
 		} {
 			if !strings.Contains(page, want) {

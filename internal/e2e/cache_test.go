@@ -96,8 +96,10 @@ func TestTheCacheIsLookedAfter(t *testing.T) {
 		"was made here":                {"pin", film},
 		"is pinned":                    {"unpin", "base.mp4"},
 		"there is no SIZE":             {"gc"},
+		"begins so, and there is no":   {"pin", "0123456789abcdef"},
+		"there is no such directory":   {"ls", "--data", "nowhere"},
 	} {
-		p := e2e.Command(t, dir, append(append([]string{"cache"}, args...), "--data", "data")...)
+		p := e2e.Command(t, dir, append([]string{"cache", args[0], "--data", "data"}, args[1:]...)...)
 		if code := p.Run(); code != 2 || !strings.Contains(p.Stderr.String(), says) {
 			t.Errorf("cache %v: exit code %d: %s", args, code, &p.Stderr)
 		}
@@ -162,7 +164,7 @@ func TestTheCacheIsReadable(t *testing.T) {
 	say([]string{"stats"}, fmt.Sprintf("chunks    %d, ", first.Chunks.Total), "hit rate  0 %", "SOURCE", sum, filepath.Base(film))
 	say([]string{"pin", "base.mp4"}, fmt.Sprintf("pinned %s: %d chunks, ", sum, first.Chunks.Total))
 	say([]string{"gc", "--max-size", "0"}, "evicted 0 chunks, 0 B; ", "more than was asked for: deliverables that are pinned")
-	say([]string{"unpin", "base.mp4"}, "unpinned "+sum)
+	say([]string{"unpin", sum}, "unpinned "+sum) // by the digits that stats prints
 	flip(t, filepath.Join(dir, "data", "objects", "reweave", filepath.FromSlash(store.ChunkKey(key))))
 	say([]string{"verify"}, "damaged, and dropped: "+key, fmt.Sprintf("%d chunks, ", first.Chunks.Total), "1 damaged", "get them again from")
 	say([]string{"verify"}, fmt.Sprintf("%d chunks, ", first.Chunks.Total-1), ": 0 damaged")

@@ -38,7 +38,7 @@ func TestRangesArePatchedOneAfterTheOther(t *testing.T) {
 	sameFrames(t, filepath.Join(dir, "1.mp4"), want)
 
 	p := e2e.Command(t, dir, "patch", "1.mp4", "--range", "200f-220f="+mirrored, "-o", "2.mp4", "--data", "data") // without its source
-	if code := p.Run(); code != 0 || !strings.Contains(p.Stderr.String(), "with what was replaced in it before: 1 ranges") {
+	if code := p.Run(); code != 0 || !strings.Contains(p.Stderr.String(), "with the ranges that were replaced in it before: 1") {
 		t.Fatalf("exit code %d: %s", code, &p.Stderr)
 	}
 	want = slices.Concat(want[:200], b, want[220:])

@@ -211,7 +211,7 @@ func (p *patching) allEdits(ctx context.Context, cl *client.Client) ([]job.Edit,
 			"let the fixes bring theirs: --audio patch; or give the whole film as it is to be: --source NEW, and no ranges")
 	}
 	if n := len(p.note.Edits); n > 0 {
-		p.show.Note(fmt.Sprintf("with what was replaced in it before: %d ranges", n))
+		p.show.Note(fmt.Sprintf("with the ranges that were replaced in it before: %d", n))
 	}
 	if p.audio == patchSound && !p.note.Sounds {
 		for i := range p.note.Edits {

@@ -3,8 +3,6 @@ package cli
 import (
 	"context"
 	"fmt"
-	"os"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -16,7 +14,6 @@ import (
 	"github.com/reweave/reweave/pkg/cache"
 	"github.com/reweave/reweave/pkg/client"
 	"github.com/reweave/reweave/pkg/fault"
-	"github.com/reweave/reweave/pkg/store"
 )
 
 // cacheFlags say where the cache is, and how to tell of it.
@@ -92,7 +89,7 @@ func (a *app) cacheListCommand() *cobra.Command {
 			return err
 		}
 		if of != "" {
-			sum, err := digestOf(of)
+			sum, err := digestOf(ctx, cl, of)
 			if err != nil {
 				return err
 			}
@@ -185,7 +182,7 @@ func chunkCount(n int) string {
 
 func (a *app) cachePinCommand() *cobra.Command {
 	return a.cacheSub("pin DELIVERABLE", "Keep a deliverable's chunks, whatever the limit", takes("DELIVERABLE"), func(ctx context.Context, cl *client.Client, o *cacheFlags, args []string) error {
-		sum, err := digestOf(args[0])
+		sum, err := digestOf(ctx, cl, args[0])
 		if err != nil {
 			return err
 		}
@@ -206,7 +203,7 @@ func (a *app) cachePinCommand() *cobra.Command {
 
 func (a *app) cacheUnpinCommand() *cobra.Command {
 	return a.cacheSub("unpin DELIVERABLE", "Let a pinned deliverable's chunks go", takes("DELIVERABLE"), func(ctx context.Context, cl *client.Client, o *cacheFlags, args []string) error {
-		sum, err := digestOf(args[0])
+		sum, err := digestOf(ctx, cl, args[0])
 		if err != nil {
 			return err
 		}
@@ -218,26 +215,6 @@ func (a *app) cacheUnpinCommand() *cobra.Command {
 		}
 		return a.printf("unpinned %s\n", sum[:16])
 	})
-}
-
-var sha256Form = regexp.MustCompile(`^[0-9a-f]{64}$`)
-
-// digestOf returns the digest that names a deliverable: the argument itself, or that of the
-// file of this name.
-func digestOf(arg string) (string, error) {
-	if sha256Form.MatchString(arg) {
-		return arg, nil
-	}
-	f, err := os.Open(arg)
-	if err != nil {
-		return "", fault.Userf("bad-input", arg, "it is neither a SHA-256 nor a file that can be read: "+cause(err), "name a deliverable, or its digest")
-	}
-	defer func() { _ = f.Close() }() // it was only read
-	sum, _, err := store.Digest(f)
-	if err != nil {
-		return "", fmt.Errorf("read %s: %w", arg, err)
-	}
-	return sum, nil
 }
 
 func (a *app) cacheVerifyCommand() *cobra.Command {

@@ -2,8 +2,11 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"net"
+	"os"
 	"time"
 
 	"go.uber.org/zap"
@@ -11,6 +14,7 @@ import (
 	"github.com/reweave/reweave/cmd/reweave/internal/node"
 	"github.com/reweave/reweave/pkg/boot"
 	"github.com/reweave/reweave/pkg/client"
+	"github.com/reweave/reweave/pkg/fault"
 )
 
 // withAPI calls do with the API of a server; without one, with that of a data directory of
@@ -22,6 +26,9 @@ func (a *app) withAPI(ctx context.Context, url, data string, do func(context.Con
 	dir, err := dataDir(data)
 	if err != nil {
 		return err
+	}
+	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
+		return fault.Userf("bad-data-dir", dir, "there is no such directory, and so no store", "name the one that the chunks are in: --data DIR, or a server: --server URL")
 	}
 	note := func(text string) { _, _ = fmt.Fprintln(a.stderr, "reweave: "+text) } // only a note
 	return whileLocked(ctx, 500*time.Millisecond, note, func() error {

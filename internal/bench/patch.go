@@ -31,6 +31,7 @@ type patching struct {
 	full, fullCPU  time.Duration
 	cost           [2]time.Duration // of the patch by packets: wall and CPU
 	settings, mine []string
+	baseFrames     []frame
 }
 
 // patch measures what a changed shot costs, beside what people do today: encode everything
@@ -177,10 +178,14 @@ type frame struct {
 // wrong counts the frames that a patched deliverable should have of the base, outside of
 // what a report announces or else of the redrawn shot, and has not: where they were.
 func (p *patching) wrong(ctx context.Context, out string) (int, error) {
-	want, err := frames(ctx, p.base)
-	if err != nil {
-		return 0, err
+	if p.baseFrames == nil {
+		all, err := frames(ctx, p.base)
+		if err != nil {
+			return 0, err
+		}
+		p.baseFrames = all
 	}
+	want := p.baseFrames
 	got, err := frames(ctx, out)
 	if err != nil {
 		return 0, err

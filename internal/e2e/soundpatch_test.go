@@ -152,7 +152,7 @@ func TestKeptSoundIsBitForBit(t *testing.T) {
 		"s earlier: the sound of base.mp4 would":    {"--audio", "keep", "--source", toneWith(t, "select='not(between(n,100,109))',setpts=N/25/TB", "300", "441")},
 		"is shown 0.400 s later":                    {"--audio", "keep", "--source", toneWith(t, "loop=10:1:60,select='not(between(n,200,209))',setpts=N/25/TB", "300", "441")},
 		"it lasts 12.400 s in place of 12.000 s":    {"--audio", "keep", "--source", toneWith(t, "loop=10:1:299,setpts=N/25/TB", "300", "441")},
-		"the sound doesn't follow an edit":          {"--audio", "keep", "--ripple", "--range", "0f-0f=" + tone(t, "5", "300")},
+		"the sound doesn't follow ranges":           {"--audio", "keep", "--ripple", "--range", "0f-0f=" + tone(t, "5", "300")},
 		"it has 0 audio tracks, and the film has 1": {"--audio", "patch", "--range", "100f-120f=" + silent(t)},
 	} {
 		p := e2e.Command(t, dir, append([]string{"patch", "base.mp4", "--source", film, "-o", "bad.mp4", "--data", "data"}, args...)...)

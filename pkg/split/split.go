@@ -194,7 +194,11 @@ func (c *Cutter) cut() ([]Segment, error) {
 			return out, nil
 		}
 		b := c.cands[i]
-		s, err := c.segment(b.at-c.base+1+b.leads, b.pts)
+		n := b.at - c.base
+		if b.leads > 0 { // they are decoded from the boundary's keyframe
+			n += 1 + b.leads
+		}
+		s, err := c.segment(n, b.pts)
 		if err != nil {
 			return out, err
 		}

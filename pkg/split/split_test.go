@@ -51,6 +51,9 @@ func checkExact(t rapid.TB, packets []split.Packet, segments []split.Segment) {
 		if len(s.PTS) == 0 || len(s.Carried) != len(s.Ranks) || !slices.IsSorted(s.Carried) {
 			t.Fatalf("segment %d: %d frames, %d packets, %d ranks", i, len(s.PTS), len(s.Carried), len(s.Ranks))
 		}
+		if last := packets[s.Carried[len(s.Carried)-1]]; i+1 < len(segments) && !last.Discard && last.PTS > s.PTS[len(s.PTS)-1] {
+			t.Fatalf("segment %d carries a packet of the next one, and changes with it: %+v", i, last)
+		}
 		byRank := make([]int, len(s.Ranks))
 		for k := range byRank {
 			byRank[k] = -1

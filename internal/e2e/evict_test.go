@@ -154,10 +154,7 @@ func (s *stepped) Delete(ctx context.Context, keys ...string) error {
 // the eviction goes on while the job still runs.
 func TestAJobStartsAtEachStepOfAnEviction(t *testing.T) {
 	t.Parallel()
-	w := &watched{}
-	w.next()
-	close(w.let)
-	c := e2e.Start(t, e2e.Fleet{Codecs: []string{"libx264"}, Stores: w.wrap})
+	w, c := watchStore(t)
 	spec := memoryFilm(t)
 	first, out := c.Encode(t, spec)
 	want, total := sumOf(t, out), first.Chunks.Total

@@ -15,14 +15,20 @@ import (
 	"github.com/reweave/reweave/pkg/store"
 )
 
+// watchStore starts a cluster whose store is watched, and let go on for now.
+func watchStore(t *testing.T) (*watched, *e2e.Cluster) {
+	t.Helper()
+	w := &watched{}
+	w.next()
+	close(w.let)
+	return w, e2e.Start(t, e2e.Fleet{Codecs: []string{"libx264"}, Stores: w.wrap})
+}
+
 // TestAChunkAndItsSourceAreGone deletes a chunk of a job that is about to be muxed, and the
 // source that it was made from. The job says what is missing, and why it can't be made again.
 func TestAChunkAndItsSourceAreGone(t *testing.T) {
 	t.Parallel()
-	w := &watched{}
-	w.next()
-	close(w.let)
-	c := e2e.Start(t, e2e.Fleet{Codecs: []string{"libx264"}, Stores: w.wrap})
+	w, c := watchStore(t)
 	spec := memoryFilm(t)
 	first, out := c.Encode(t, spec)
 	film, err := os.ReadFile(spec.Source)

@@ -26,12 +26,7 @@ func openMKV(path, name string, n int) (*mkv, error) {
 	m := &mkv{track: track{name: name, file: f}}
 	if err := m.read(n); err != nil {
 		_ = f.Close() // it was only read
-		if _, told := errors.AsType[*fault.Error](err); told {
-			return nil, err
-		}
-		e := fault.Userf("damaged-base", name, "the deliverable is damaged", "get a whole copy")
-		e.Err = err
-		return nil, e
+		return nil, damaged(name, err)
 	}
 	return m, nil
 }
@@ -125,11 +120,7 @@ func (l *layout) writeMKV(w io.Writer) error {
 		if s.old == i {
 			continue
 		}
-		data := s.data
-		if s.old >= 0 {
-			data = sampleOf(l.track, s.old, 0)
-		}
-		changes = append(changes, matroska.Change{Block: i, Time: s.pts, Key: s.sync, Data: data})
+		changes = append(changes, matroska.Change{Block: i, Time: s.pts, Key: s.sync, Data: l.dataOf(s)})
 	}
 	var private []byte
 	if l.changed != nil {

@@ -34,12 +34,7 @@ func openMovie(path, name string, n int) (*movie, error) {
 	m.config = m.configBox
 	if err := m.read(n); err != nil {
 		_ = f.Close() // it was only read
-		if _, told := errors.AsType[*fault.Error](err); told {
-			return nil, err
-		}
-		e := fault.Userf("damaged-base", name, "the deliverable is damaged", "get a whole copy")
-		e.Err = err
-		return nil, e
+		return nil, damaged(name, err)
 	}
 	return m, nil
 }

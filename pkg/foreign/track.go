@@ -1,9 +1,12 @@
 package foreign
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
+
+	"github.com/reweave/reweave/pkg/fault"
 )
 
 // track is a file's video track, whose coded packets can be read. Which container it lies in
@@ -58,4 +61,14 @@ type description struct {
 	// entry is the fourcc, kind and body the configuration record.
 	entry, kind string
 	body        []byte
+}
+
+// damaged tells of a deliverable that can't be read, unless err tells it already.
+func damaged(name string, err error) error {
+	if _, told := errors.AsType[*fault.Error](err); told {
+		return err
+	}
+	e := fault.Userf("damaged-base", name, "the deliverable is damaged", "get a whole copy")
+	e.Err = err
+	return e
 }

@@ -35,6 +35,14 @@ func newLayout(b *base) *layout {
 	return l
 }
 
+// dataOf returns what a slot holds: its own new packet, or an old one of another slot.
+func (l *layout) dataOf(s slot) content {
+	if s.old >= 0 {
+		return sampleOf(l.track, s.old, 0)
+	}
+	return s.data
+}
+
 // prepare finds what changes in the file.
 func (l *layout) prepare() error {
 	total := l.size
@@ -42,10 +50,7 @@ func (l *layout) prepare() error {
 		if s.old == i {
 			continue
 		}
-		data := s.data
-		if s.old >= 0 {
-			data = sampleOf(l.track, s.old, 0)
-		}
+		data := l.dataOf(s)
 		l.swaps = append(l.swaps, swap{off: l.samples[i].off, old: int64(l.samples[i].size), data: data, of: l.movie.trak})
 		total += data.Size()
 	}

@@ -37,18 +37,7 @@ func ShownSource(source string) string {
 // Shown returns s as it is told to others: see [ShownSource]. The address of a webhook is
 // told like that, too.
 func (s Spec) Shown() Spec {
-	s.Source = ShownSource(s.Source)
-	if len(s.Edits) > 0 {
-		s.Edits = slices.Clone(s.Edits)
-		for i := range s.Edits {
-			s.Edits[i].Source = ShownSource(s.Edits[i].Source)
-		}
-	}
-	if s.Sound != nil {
-		sound := *s.Sound
-		sound.Source = ShownSource(sound.Source)
-		s.Sound = &sound
-	}
+	s = s.withSources(func(source, _ *string) { *source = ShownSource(*source) })
 	if s.Webhook != nil {
 		hook := *s.Webhook
 		hook.URL, hook.Secret = ShownSource(hook.URL), ""
@@ -60,22 +49,23 @@ func (s Spec) Shown() Spec {
 // WithShownNames returns s with names as they are told to others: a name may be the whole
 // source.
 func (s Spec) WithShownNames() Spec {
-	shown := func(name string) string {
-		if !strings.Contains(name, "://") {
-			return name
+	return s.withSources(func(_, name *string) {
+		if strings.Contains(*name, "://") {
+			*name = ShownSource(*name)
 		}
-		return ShownSource(name)
-	}
-	s.Name = shown(s.Name)
-	if len(s.Edits) > 0 {
-		s.Edits = slices.Clone(s.Edits)
-		for i := range s.Edits {
-			s.Edits[i].Name = shown(s.Edits[i].Name)
-		}
+	})
+}
+
+// withSources returns a copy of s in which each source and its name were changed.
+func (s Spec) withSources(change func(source, name *string)) Spec {
+	change(&s.Source, &s.Name)
+	s.Edits = slices.Clone(s.Edits)
+	for i := range s.Edits {
+		change(&s.Edits[i].Source, &s.Edits[i].Name)
 	}
 	if s.Sound != nil {
 		sound := *s.Sound
-		sound.Name = shown(sound.Name)
+		change(&sound.Source, &sound.Name)
 		s.Sound = &sound
 	}
 	return s

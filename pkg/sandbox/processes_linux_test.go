@@ -92,7 +92,7 @@ func TestProcesses(t *testing.T) {
 				t.Errorf("threads: %v %s", err, out)
 			}
 			tries := map[string]string{
-				"clone": "permission denied", "clone3": "function not implemented", "program": "permission denied",
+				"clone": "permission denied", "clone3": unix.ENOSYS.Error(), "program": "permission denied",
 			}
 			if b.Processes != "" { // a raw one of these would share the memory of a Go program
 				tries["clone as posix_spawn"] = "permission denied"

@@ -30,8 +30,8 @@ type patchFlags struct {
 }
 
 const patchHelp = `Makes of NEW what BASE is: the same settings, the same encoder, and every chunk of BASE
-that is still the same. BASE is a deliverable that was made here, or the id of a job. What
-changed is found by itself, by the packets of NEW. Where none of them are those of BASE's
+that is still the same. BASE is a deliverable that was made here, or the id of a server's
+job. What changed is found by itself, by the packets of NEW. Where none of them are those of BASE's
 source, frames that decode to the same pixels are the same: a remux, or a lossless export.
 With --same eye, so are frames that come as near to BASE's as --tolerance says. Where packets
 are compared, OUT equals, byte for byte, what encoding NEW from scratch gives.
@@ -40,6 +40,7 @@ With --range, NEW is the source that BASE was made from (which is known, where i
 moved), and the frames from A up to, but not including, B are replaced by those of FIX. A
 and B are timecodes from 00:00:00:00 (drop-frame with a semicolon), seconds, or frames such
 as 1713f. --ranges FILE reads such ranges from a CSV, an EDL or markers of DaVinci Resolve.
+What was replaced in BASE before stays, and its files are used again.
 
 With --edl OLD --edl NEW, two EDLs, FCPXML or OpenTimelineIO files, NEW is the new render of
 the whole timeline: what the lists show to be the same keeps BASE's chunks, though NEW's

@@ -16,7 +16,7 @@ type box struct {
 	kids []*box
 }
 
-var parents = []string{"moov", "trak", "mdia", "minf", "stbl", "edts", "dinf"}
+var parents = []string{"moov", "trak", "mdia", "minf", "stbl", "edts", "dinf", "mvex", "moof", "traf"}
 
 // parseBoxes takes apart boxes that follow each other. QuickTime may end a list of them
 // with four bytes of zero, which are kept.
@@ -95,6 +95,8 @@ type part struct {
 	head     int64 // bytes of its head
 	size     int64 // with its head
 	openSize bool  // it said that it goes on to the end
+	// fresh are the bytes that stand in its place, as many, where there are such.
+	fresh []byte
 }
 
 var errCut = errors.New("the file ends in the middle")

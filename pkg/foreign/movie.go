@@ -1,6 +1,7 @@
 package foreign
 
 import (
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -18,6 +19,8 @@ type movie struct {
 	moov  *box
 	// trak is the video track, stsd its sample description.
 	trak, stsd *box
+	// note is what a user must know of how the file was read, or "".
+	note string
 }
 
 // largestHeader bounds what is read into memory at once: the sample tables of a film of
@@ -56,19 +59,10 @@ func (m *movie) readMoov() (err error) {
 	}
 	for _, p := range m.parts {
 		switch {
-		case p.kind == "moof":
-			return fault.Userf("unsupported-base", m.name, "it is fragmented", "remux it, for example with ffmpeg -i IN -map 0 -c copy OUT.mp4")
 		case p.kind == "moov" && m.moov != nil:
 			return errors.New("there are two headers")
-		case p.kind == "moov" && p.size > largestHeader:
-			return errors.New("its header is too large")
 		case p.kind == "moov":
-			b := make([]byte, p.size-p.head)
-			if _, err := m.file.ReadAt(b, p.off+p.head); err != nil {
-				return err
-			}
-			m.moov = &box{kind: "moov"}
-			if m.moov.kids, err = parseBoxes(b); err != nil {
+			if m.moov, err = m.readPart(p); err != nil {
 				return err
 			}
 		}
@@ -76,7 +70,25 @@ func (m *movie) readMoov() (err error) {
 	if m.moov == nil {
 		return errors.New("there is no header (moov)")
 	}
+	if slices.ContainsFunc(m.parts, func(p part) bool { return p.kind == "moof" }) {
+		return m.join()
+	}
 	return nil
+}
+
+// readPart reads a part whole, and takes it apart.
+func (m *movie) readPart(p part) (*box, error) {
+	if p.size > largestHeader {
+		return nil, errors.New("its header is too large")
+	}
+	b := make([]byte, p.size-p.head)
+	if _, err := m.file.ReadAt(b, p.off+p.head); err != nil {
+		return nil, err
+	}
+	out := &box{kind: p.kind}
+	var err error
+	out.kids, err = parseBoxes(b)
+	return out, err
 }
 
 func (m *movie) traks() []*box {
@@ -132,12 +144,17 @@ func (m *movie) whole() error {
 
 // media reports whether bytes lie within one of the boxes that hold media.
 func (m *movie) media(from, to int64) bool {
-	for _, p := range m.parts {
-		if p.kind == "mdat" && from >= p.off+p.head && to <= p.off+p.size {
-			return true
-		}
+	i := m.partAt(from)
+	return i >= 0 && m.parts[i].kind == "mdat" && from >= m.parts[i].off+m.parts[i].head && to <= m.parts[i].off+m.parts[i].size
+}
+
+// partAt returns the part in which a place of the file lies, or -1.
+func (m *movie) partAt(off int64) int {
+	i, _ := slices.BinarySearchFunc(m.parts, off, func(p part, off int64) int { return cmp.Compare(p.off+p.size, off+1) })
+	if i < len(m.parts) && m.parts[i].off <= off {
+		return i
 	}
-	return false
+	return -1
 }
 
 // entryHead is what stands in a visual sample entry before its boxes (ISO/IEC 14496-12,

@@ -134,6 +134,9 @@ func (r *run) temp(name string) string { return filepath.Join(r.dir, name+".mp4"
 func (f *Film) Patch(ctx context.Context, fixes []Fix, o Options, dir string, w io.Writer) (Splice, error) {
 	fixes = slices.SortedStableFunc(slices.Values(fixes), func(a, b Fix) int { return cmp.Compare(a.Frames.From, b.Frames.From) })
 	r := &run{base: f.b, tool: f.tool, o: o, dir: dir, fixes: fixes, layout: newLayout(f.b)}
+	if f.b.movie != nil && f.b.movie.note != "" {
+		r.splice.Warnings = append(r.splice.Warnings, f.b.movie.note)
+	}
 	defer func() {
 		for _, c := range r.closers {
 			c()

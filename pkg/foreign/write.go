@@ -172,11 +172,13 @@ func (l *layout) writeTo(w io.Writer) (err error) {
 		return err
 	}
 	for i, p := range l.movie.parts {
-		switch p.kind {
-		case "moov":
+		switch {
+		case p.kind == "moov":
 			_, err = w.Write(moov.append(nil))
-		case "mdat":
+		case p.kind == "mdat":
 			err = l.writeMedia(w, p)
+		case p.fresh != nil:
+			_, err = w.Write(p.fresh)
 		default:
 			err = l.copyBytes(w, p.off, p.off+p.size)
 		}
@@ -212,12 +214,16 @@ func (l *layout) starts() ([]int64, error) {
 
 // grown is by how many bytes the swaps between two places change the file's length.
 func (l *layout) grown(from, to int64) (n int64) {
-	for _, s := range l.swaps {
-		if s.off >= from && s.off < to {
-			n += s.data.Size() - s.old
-		}
+	for _, s := range l.swaps[l.swapAt(from):l.swapAt(to)] {
+		n += s.data.Size() - s.old
 	}
 	return n
+}
+
+// swapAt is the number of swaps before a place.
+func (l *layout) swapAt(off int64) int {
+	k, _ := slices.BinarySearchFunc(l.swaps, off, func(s swap, off int64) int { return cmp.Compare(s.off, off) })
+	return k
 }
 
 // mediaHead is the size of the head of a box with media: that of the old one where the
@@ -235,21 +241,17 @@ func (l *layout) mover(starts []int64) func(int64) int64 {
 	for i, s := range l.swaps {
 		before[i+1] = before[i] + s.data.Size() - s.old
 	}
-	index := func(off int64) int {
-		k, _ := slices.BinarySearchFunc(l.swaps, off, func(s swap, off int64) int { return cmp.Compare(s.off, off) })
-		return k
-	}
 	return func(at int64) int64 {
-		for i, p := range l.movie.parts {
-			if at >= p.off && at < p.off+p.size {
-				head := p.head
-				if p.kind == "mdat" {
-					head = l.mediaHead(p)
-				}
-				return starts[i] + head + at - p.off - p.head + before[index(at)] - before[index(p.off)]
-			}
+		i := l.movie.partAt(at)
+		if i < 0 {
+			return at // of an empty chunk at the file's end
 		}
-		return at // of an empty chunk at the file's end
+		p := l.movie.parts[i]
+		head := p.head
+		if p.kind == "mdat" {
+			head = l.mediaHead(p)
+		}
+		return starts[i] + head + at - p.off - p.head + before[l.swapAt(at)] - before[l.swapAt(p.off)]
 	}
 }
 
@@ -269,10 +271,7 @@ func (l *layout) writeMedia(w io.Writer, p part) error {
 		return err
 	}
 	at := p.off + p.head
-	for _, s := range l.swaps {
-		if s.off < p.off || s.off >= p.off+p.size {
-			continue
-		}
+	for _, s := range l.swaps[l.swapAt(p.off):l.swapAt(p.off+p.size)] {
 		if err := l.copyBytes(w, at, s.off); err != nil {
 			return err
 		}

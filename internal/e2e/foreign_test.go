@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -67,8 +68,11 @@ func TestAFilmMadeElsewhereIsPatched(t *testing.T) {
 	if is, err := os.ReadFile(base); err != nil || string(is) != string(was) {
 		t.Error("BASE was touched")
 	}
-	if v := e2e.Command(t, dir, "verify", "out.mp4", "--against", base); v.Run() != 0 {
+	if v := e2e.Command(t, dir, "verify", "out.mp4", "--against", base, "--html", "again.html"); v.Run() != 0 {
 		t.Errorf("verify: %s", &v.Stderr)
+	}
+	if again, err := os.ReadFile(filepath.Join(dir, "again.html")); err != nil || withoutNames(again) != withoutNames(page) {
+		t.Errorf("verify makes another page than the patch did, %v:\n%s\nwant\n%s", err, withoutNames(again), withoutNames(page))
 	}
 
 	// A change that the report doesn't announce: another patch under the same report.
@@ -79,6 +83,13 @@ func TestAFilmMadeElsewhereIsPatched(t *testing.T) {
 	if code := v.Run(); code != 1 || !strings.Contains(v.Stderr.String(), "they differ, and the report doesn't say so") {
 		t.Errorf("exit code %d: %s", code, &v.Stderr)
 	}
+}
+
+// withoutNames is a page without its pictures and the names of the files, which the two
+// commands are given as they like.
+func withoutNames(page []byte) string {
+	page = regexp.MustCompile(`src="[^"]*"|[^ >]*(master|out)\.mp4`).ReplaceAll(page, nil)
+	return string(page)
 }
 
 func TestForeignPatchesThatCanNotBe(t *testing.T) {

@@ -22,6 +22,9 @@ func h264Attempts(b *base, o Options) ([]attempt, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := b.asFrames(sps); err != nil {
+		return nil, err
+	}
 	first, err := b.packet(0)
 	if err != nil {
 		return nil, err

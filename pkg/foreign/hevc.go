@@ -53,10 +53,11 @@ func hevcAttempts(b *base, o Options) ([]attempt, error) {
 		return nil, err
 	}
 	var ways []attempt
+	fixed := append(b.x265Fixed(), x265Header(sps)...)
 	if told := x265Told(b.config("hvcC"), first); told != "" {
-		ways = append(ways, attempt{[]string{"-c:v", "libx265", "-x265-params", strings.Join(append(b.x265Fixed(), told, "open-gop=0"), ":")}, "clone"})
+		ways = append(ways, attempt{[]string{"-c:v", "libx265", "-x265-params", strings.Join(append(slices.Clone(fixed), told, "open-gop=0"), ":")}, "clone"})
 	}
-	params := append(b.x265Fixed(), b.x265Fitting(sps)...)
+	params := append(slices.Clone(fixed), b.x265Fitting(sps)...)
 	presets := []string{o.Preset}
 	if o.Preset == "" { // the film doesn't tell which one it was, and the parameter sets depend on it
 		presets = []string{"medium", "slow", "fast", "veryfast", "ultrafast", "slower"}

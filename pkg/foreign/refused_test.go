@@ -77,7 +77,6 @@ func TestFilmsThatCanNotBePatched(t *testing.T) {
 		slug       string
 		words      []string
 	}{
-		"fragmented":      {file: "a.mp4", args: x264 + "-movflags frag_keyframe+empty_moov", slug: "unsupported-base", words: []string{"fragmented"}},
 		"AVI":             {file: "a.avi", args: "-c:v mjpeg", slug: "unsupported-base", words: []string{"no MP4"}},
 		"transparency":    {file: "a.webm", args: "-c:a libopus -c:v libvpx-vp9 -deadline realtime -cpu-used 8 -g 12 -pix_fmt yuva420p", slug: "unsupported-base", words: []string{"transparency"}},
 		"unknown codec":   {file: "a.mov", args: "-c:v mpeg4", slug: "unsupported-base", words: []string{"mpeg4"}},

@@ -31,7 +31,7 @@ func (r *run) newSound(ctx context.Context) error {
 		return fault.Userf("sound-not-patchable", r.name, "it has no sound", "leave out --audio")
 	}
 	if r.movie == nil {
-		return fault.Userf("sound-not-patchable", r.name, "in Matroska and WebM only the pictures can be replaced", "say --audio keep, or remux it, for example with ffmpeg -i IN -map 0 -c copy OUT.mov")
+		return fault.Userf("sound-not-patchable", r.name, "in Matroska and WebM only the pictures can be replaced", "say --audio keep, or remux it, for example with ffmpeg -i IN -map 0:v -map 0:a -c copy -strict experimental OUT.mp4")
 	}
 	var fresh *patch.Film
 	if r.o.Sound == "new" {

@@ -2,11 +2,15 @@ package foreign_test
 
 import (
 	"encoding/binary"
+	"errors"
 	"math"
+	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 
+	"github.com/reweave/reweave/pkg/fault"
 	"github.com/reweave/reweave/pkg/foreign"
 	"github.com/reweave/reweave/pkg/media/mediatest"
 	"github.com/reweave/reweave/pkg/patch"
@@ -121,6 +125,27 @@ func TestSoundIsReplaced(t *testing.T) {
 			t.Errorf("%s: %g from the new sound", file, d)
 		}
 	}
+}
+
+// New sound for Matroska is refused, with a command that makes a film of it that takes it.
+func TestSoundOfMatroskaIsReplacedOnceItIsRemuxed(t *testing.T) {
+	fix := kept(t, "fix.mkv", "-f", "lavfi", "-i", pictures+",negate", "-f", "lavfi", "-i", "sine=f=660:r=48000:d=2.4", "-frames:v", "5", "-c:v", "ffv1", "-pix_fmt", "yuv420p", "-c:a", "aac")
+	base := deliverable(t, "a.mkv", "yuv420p", "-c:v", "libx264", "-preset", "veryfast", "-g", "12", "-sc_threshold", "0")
+	o := foreign.Options{Sound: "new", NewSound: fix}
+	_, _, err := patched(t, base, o, fixed(t, fix, 30, 35))
+	refused(t, "Matroska", err, "sound-not-patchable", "remux it")
+	e, ok := errors.AsType[*fault.Error](err)
+	if !ok {
+		t.Fatal(err)
+	}
+	_, command, _ := strings.Cut(e.Hint, "with ffmpeg ")
+	remuxed := filepath.Join(t.TempDir(), "OUT.mp4")
+	mediatest.Run(t, strings.Fields(strings.NewReplacer(" IN ", " "+base+" ", " OUT.mp4", " "+remuxed).Replace(" "+command))...)
+	out, s, err := patched(t, remuxed, o, fixed(t, fix, 30, 35))
+	if err != nil {
+		t.Fatal(err)
+	}
+	proved(t, remuxed, out, s)
 }
 
 func TestSoundThatCanNotBePatched(t *testing.T) {

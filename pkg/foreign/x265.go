@@ -4,6 +4,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/Eyevinn/mp4ff/hevc"
 )
 
 var x265Options = regexp.MustCompile(`x265 \(build [^\x00]*? - options: ([ -~]+)`)
@@ -41,4 +43,23 @@ func x265Told(texts ...[]byte) string {
 		return strings.Join(params, ":")
 	}
 	return ""
+}
+
+// x265Header are settings that x265 tells nowhere, for what a film's SPS tells of its signal
+// and its matrices.
+func x265Header(sps *hevc.SPS) (params []string) {
+	if sps.ScalingListEnabledFlag && !sps.ScalingListDataPresentFlag {
+		params = append(params, "scaling-list=default")
+	}
+	v := sps.VUI
+	if v == nil {
+		return params
+	}
+	if v.OverscanInfoPresentFlag {
+		params = append(params, "overscan="+map[bool]string{true: "crop", false: "show"}[v.OverscanAppropriateFlag])
+	}
+	if names := strings.Fields("component pal ntsc secam mac"); v.VideoSignalTypePresentFlag && int(v.VideoFormat) < len(names) {
+		params = append(params, "videoformat="+names[v.VideoFormat])
+	}
+	return params
 }

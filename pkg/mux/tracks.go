@@ -13,6 +13,7 @@ import (
 	"github.com/reweave/reweave/pkg/fault"
 	"github.com/reweave/reweave/pkg/job"
 	"github.com/reweave/reweave/pkg/media"
+	"github.com/reweave/reweave/pkg/timeline"
 )
 
 // holdsAudio reports whether a container can hold an audio codec, by ffmpeg's name.
@@ -78,6 +79,9 @@ func Check(spec job.Spec, src media.Source) (notes []string, err error) {
 	}
 	if spec.Container == "mkv" && src.Video.Rotation != 0 {
 		notes = append(notes, fmt.Sprintf("left out: rotation by %d degrees, which mkv of this ffmpeg may not keep", src.Video.Rotation))
+	}
+	if tc := src.Video.Timecode; holdsTimecode(spec.Container) && strings.ContainsAny(tc, ";.") && !timeline.Drops(src.Video.Rate) {
+		notes = append(notes, fmt.Sprintf("left out: the timecode %s, which leaves numbers out as films of 29.97 or 59.94 frames a second do; this one has %s", tc, src.Video.Rate))
 	}
 	for _, o := range src.Other {
 		if o.Codec == media.TimecodeTrack && src.Video.Timecode != "" && holdsTimecode(spec.Container) {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"hash"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -77,11 +78,47 @@ func tracksOf(ctx context.Context, tool *ffmpeg.Tool, base, out *Film) ([]Track,
 		if err != nil {
 			return nil, fmt.Errorf("read the %s of %s: %w", k.kind, out.Name, err)
 		}
+		if k.kind == KindSound && slices.EqualFunc(before, after, func(a, b side) bool { return a.sum == b.sum }) {
+			if err := firstPackets(ctx, tool, []*Film{base, out}, [][]side{before, after}); err != nil {
+				return nil, err
+			}
+		}
 		for i := range max(len(before), len(after)) {
 			tracks = append(tracks, match(k.kind, i, before, after))
 		}
 	}
 	return tracks, nil
+}
+
+// firstPackets puts the times of the first packets in place of those that ffmpeg says tracks begin
+// at, where these differ though the packets are the same: it doesn't count what a codec needs
+// to get going, but does in fragmented MP4.
+func firstPackets(ctx context.Context, tool *ffmpeg.Tool, films []*Film, sides [][]side) error {
+	if slices.EqualFunc(sides[0], sides[1], func(a, b side) bool { return math.Abs(a.start-b.start) <= rounded }) {
+		return nil
+	}
+	for k, f := range films {
+		lines, err := f.hashes(ctx, tool, f.Source.Audio, "framehash")
+		if err != nil {
+			return fmt.Errorf("read the sound of %s: %w", f.Name, err)
+		}
+		bases := make([]media.Rational, len(sides[k]))
+		seen := make([]bool, len(sides[k]))
+		for _, line := range lines {
+			if tb, ok := strings.CutPrefix(line, "#tb "); ok {
+				if err := readBase(bases, tb); err != nil {
+					return err
+				}
+				continue
+			}
+			var i int
+			var dts, pts int64 // "stream, dts, pts, …"
+			if n, _ := fmt.Sscanf(strings.ReplaceAll(line, " ", ""), "%d,%d,%d", &i, &dts, &pts); n == 3 && i >= 0 && i < len(seen) && !seen[i] {
+				seen[i], sides[k][i].start = true, float64(pts)*bases[i].Float()-f.seconds(0)
+			}
+		}
+	}
+	return nil
 }
 
 // match compares track i of two films.

@@ -2,16 +2,19 @@ package cli
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/reweave/reweave/pkg/fault"
 	"github.com/reweave/reweave/pkg/ffmpeg"
+	"github.com/reweave/reweave/pkg/foreign"
 	"github.com/reweave/reweave/pkg/patch"
 )
 
@@ -75,7 +78,8 @@ func (a *app) verify(ctx context.Context, out, base, report, page string, asJSON
 	}
 	found.Proved = err == nil
 	if page != "" {
-		b, err := pageOf(ctx, tool, found, base, out)
+		shown, look := announced.page(found)
+		b, err := pageOf(ctx, tool, shown, base, out, look...)
 		if err == nil {
 			err = writePage(page, b)
 		}
@@ -93,7 +97,7 @@ func (a *app) verify(ctx context.Context, out, base, report, page string, asJSON
 const noReport = "none"
 
 // readReport reads the report that was named, or the one beside OUT if it is there.
-func readReport(out, name string) (*patch.Report, error) {
+func readReport(out, name string) (*graftReport, error) {
 	if name == noReport {
 		return nil, nil
 	}
@@ -112,7 +116,33 @@ func readReport(out, name string) (*patch.Report, error) {
 	if err != nil {
 		return nil, fault.Userf("bad-input", path, err.Error(), "leave it out: --report none; or make the patch again")
 	}
-	return r, nil
+	g := &graftReport{Report: r}
+	spliced := struct {
+		Splice *foreign.Splice `json:"splice"`
+	}{&g.Splice} // only patches of deliverables that were made elsewhere have one
+	if err := json.Unmarshal(b, &spliced); err != nil {
+		return nil, fault.Userf("bad-input", path, "read report: "+err.Error(), "leave it out: --report none; or make the patch again")
+	}
+	return g, nil
+}
+
+// page returns what the page of a proof shows, and what a person must look at: what the patch
+// itself told stands there as it does on its own page.
+func (g *graftReport) page(found *patch.Report) (*patch.Report, []string) {
+	if g == nil {
+		return found, nil
+	}
+	shown := *found
+	shown.Same, shown.Sound, shown.Cost = g.Same, g.Sound, g.Cost
+	shown.Changes = slices.Clone(found.Changes)
+	for i, ch := range shown.Changes {
+		for _, a := range g.Changes {
+			if a.Change == ch.Change {
+				shown.Changes[i].Chunks = a.Chunks
+			}
+		}
+	}
+	return &shown, g.Splice.Look()
 }
 
 // summary tells of a proof in a few lines.

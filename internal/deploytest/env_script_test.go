@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/compose-spec/compose-go/v2/dotenv"
@@ -17,19 +18,47 @@ type envScript struct{ dir, reweave string }
 
 func newEnvScript(t *testing.T) envScript {
 	t.Helper()
-	e := envScript{t.TempDir(), filepath.Join(t.TempDir(), "reweave")}
+	e := envScript{t.TempDir(), program(t)}
 	for _, name := range []string{"env.sh", "reweave.env.example"} {
 		text := read(t, "deploy/"+name)
 		if err := os.WriteFile(filepath.Join(e.dir, name), text, 0o700); err != nil {
 			t.Fatal(err)
 		}
 	}
-	cmd := exec.CommandContext(t.Context(), "go", "build", "-o", e.reweave, "./cmd/reweave")
-	cmd.Dir = root(t)
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("build reweave: %v: %s", err, out)
-	}
 	return e
+}
+
+// built is the directory of the program, which is built once for all tests.
+var built struct {
+	sync.Mutex
+	dir string
+}
+
+func TestMain(m *testing.M) {
+	m.Run()                     // the testing package takes the exit code from m
+	_ = os.RemoveAll(built.dir) // the system's directory for temporary files is swept anyhow
+}
+
+// program returns the path of reweave.
+func program(t *testing.T) string {
+	t.Helper()
+	built.Lock()
+	defer built.Unlock()
+	if built.dir == "" {
+		dir, err := os.MkdirTemp("", "reweave-deploytest-*") //nolint:usetesting // later tests use it, too
+		if err != nil {
+			t.Fatal(err)
+		}
+		// Without what only a debugger reads, linking takes half as long.
+		cmd := exec.CommandContext(t.Context(), "go", "build", "-ldflags=-s -w", "-o", dir, "./cmd/reweave")
+		cmd.Dir = root(t)
+		if out, err := cmd.CombinedOutput(); err != nil {
+			_ = os.RemoveAll(dir)
+			t.Fatalf("build reweave: %v: %s", err, out)
+		}
+		built.dir = dir
+	}
+	return filepath.Join(built.dir, "reweave")
 }
 
 // run runs the script and returns what .env says then.

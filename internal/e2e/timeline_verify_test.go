@@ -7,7 +7,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/reweave/reweave/internal/e2e"
 	"github.com/reweave/reweave/internal/testenv"
 )
 
@@ -15,10 +14,9 @@ import (
 // tells of: it is seen where the pictures are compared, and there alone.
 func TestWhatListsTakeForTheSameIsVerified(t *testing.T) {
 	t.Parallel()
-	dir := t.TempDir()
 	film := losslessFilm(t, "null", "0")
 	same, graded := losslessFilm(t, inserted, "1"), losslessFilm(t, inserted+",negate=enable='between(n,150,153)'", "1")
-	e2e.Command(t, dir, append([]string{"encode", film, "-o", "base.mp4", "--audio", "none"}, exactly...)...).Succeed()
+	dir := based(t, film, "base.mp4", append([]string{"--audio", "none"}, exactly...)...)
 	lay(t, dir, "old.edl", oldRoll)
 	lay(t, dir, "new.edl", newRoll)
 	byLists := func(render, out string, more ...string) patchResult {

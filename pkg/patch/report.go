@@ -73,8 +73,10 @@ type Announced struct {
 	OldStart float64 `json:"old_start"`
 	OldEnd   float64 `json:"old_end"`
 	Why      string  `json:"why"`
-	// look is where its pictures are taken, as a part of its length.
+	// look is where its pictures are taken, as a part of its length; pair are the pictures,
+	// where they were taken already.
 	look float64
+	pair *Pair
 	// Chunks are the chunks of the patched film that lie in the change, where its manifest
 	// is known.
 	Chunks []Chunk `json:"chunks,omitempty"`
@@ -127,14 +129,16 @@ func Prove(ctx context.Context, tool *ffmpeg.Tool, old, film *Film, look bool) (
 // decode checks the seams, and looks at the changes.
 func (r *Report) decode(ctx context.Context, base, out *reel, c Comparison, look bool) error {
 	var looks []*Announced
-	var more [2][]Frames
 	if look {
 		looks = r.looks()
 	}
+	width := lookWidth(looks)
+	base.want.width, out.want.width = width, width
 	for _, ch := range looks {
-		more[0], more[1] = append(more[0], ch.Old), append(more[1], ch.New)
+		base.want.add(ch.Old)
+		out.want.add(ch.New)
 	}
-	seams, err := checkSeams(ctx, base, out, c, more)
+	seams, err := checkSeams(ctx, base, out, c)
 	if err != nil {
 		return err
 	}

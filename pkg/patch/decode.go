@@ -40,24 +40,29 @@ type reel struct {
 	tool *ffmpeg.Tool
 	want wanted
 	runs []decoded
+	// ahead has decoded some already; it may be nil.
+	ahead *Ahead
 }
 
-// decodeAll decodes what is wanted of several films, side by side. Stretches that overlap
-// or touch are decoded in one.
-func decodeAll(ctx context.Context, reels ...*reel) error {
+// decodeAll decodes what is wanted of several films, side by side on so many cores. Stretches
+// that overlap or touch are decoded in one.
+func decodeAll(ctx context.Context, cores int, reels ...*reel) error {
 	n := 0
-	for _, r := range reels {
-		r.runs = nil
+	todo := make([][]int, len(reels)) // runs
+	for k, r := range reels {
+		r.runs = r.ahead.taken()
 		for _, f := range merge(r.want.decode) {
-			r.runs = append(r.runs, decoded{Frames: f})
+			if !slices.ContainsFunc(r.runs, func(d decoded) bool { return r.want.has(d, f) }) {
+				todo[k] = append(todo[k], len(r.runs))
+				r.runs = append(r.runs, decoded{Frames: f})
+			}
 		}
-		n += len(r.runs)
+		n += len(todo[k])
 	}
-	cores := runtime.GOMAXPROCS(0)
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(cores)
-	for _, r := range reels {
-		for i := range r.runs {
+	for k, r := range reels {
+		for _, i := range todo[k] {
 			g.Go(func() (err error) {
 				r.runs[i], err = r.decode(ctx, r.runs[i].Frames, max(1, cores/n))
 				return err
@@ -71,7 +76,7 @@ func decodeAll(ctx context.Context, reels ...*reel) error {
 // are decoded by themselves when they were not yet, or with others of which one has a problem.
 func (r *reel) take(ctx context.Context, want Frames) (decoded, error) {
 	for _, d := range r.runs {
-		if d.From <= want.From && want.To <= d.To && d.problem == "" {
+		if r.want.has(d, want) {
 			return d, nil
 		}
 	}

@@ -3,6 +3,7 @@ package patch
 import (
 	"context"
 	"fmt"
+	"runtime"
 )
 
 // Seam is a place where kept frames meet changed ones, and what decoding across it gave.
@@ -37,7 +38,7 @@ func checkSeams(ctx context.Context, base, out *reel, c Comparison) ([]Seam, err
 			base.want.decode = append(base.want.decode, k.Old)
 		}
 	}
-	if err := decodeAll(ctx, base, out); err != nil {
+	if err := decodeAll(ctx, runtime.GOMAXPROCS(0), base, out); err != nil {
 		return nil, err
 	}
 	for i := range seams {

@@ -64,6 +64,7 @@ func (p *patching) readBase(ctx context.Context) (stop func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	var film *patch.Film
 	var g errgroup.Group
+	g.Go(func() error { _, err := p.digest(); return err }) // others wait for it soon
 	g.Go(func() error {
 		tool, err := ffmpeg.Find(ctx)
 		if err == nil {

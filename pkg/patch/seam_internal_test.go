@@ -106,3 +106,39 @@ func TestSeamsFindWhatDoesNotDecode(t *testing.T) {
 		}
 	}
 }
+
+// What differs outside of what a report announces is found in the packets, wherever it is, in
+// the parameter sets, and in what an edit list hides.
+func TestProofFindsWhatWasNotAnnounced(t *testing.T) {
+	mediatest.NoLeaks(t)
+	tool, err := ffmpeg.Find(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	base := readFilm(t, tool, made(t, "null"))
+	redrawn := fmt.Sprintf("negate=enable='between(n,%d,%d)'", 4*gop, 5*gop-1)
+	out := readFilm(t, tool, made(t, redrawn))
+	report, err := Prove(t.Context(), tool, base, out, false, nil)
+	if err != nil || report.Covers(report) != nil {
+		t.Fatal(err, report.Covers(report))
+	}
+	others := map[string]*Film{}
+	for _, frame := range []int{0, 2 * gop, 6*gop + 1, 8*gop - 1} {
+		spot := fmt.Sprintf("%s,drawbox=x=4:y=4:w=24:h=24:t=fill:c=white:enable='eq(n,%d)'", redrawn, frame)
+		others[fmt.Sprintf("frame %d", frame)] = readFilm(t, tool, made(t, spot))
+	}
+	sets, hidden := *out, *out
+	sets.Config = bytes.Clone(out.Config)
+	sets.Config[16] ^= 1 // in the SPS
+	hidden.Hidden = "ab"
+	others["parameter sets"], others["hidden packets"] = &sets, &hidden
+	for name, film := range others {
+		found, err := Prove(t.Context(), tool, base, film, false, nil)
+		if err != nil {
+			t.Fatal(name, err)
+		}
+		if err := report.Covers(found); err == nil || !strings.Contains(err.Error(), "the report doesn't say so") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}

@@ -15,6 +15,7 @@ import (
 const gop = 10
 
 func made(t *testing.T, filter string) string {
+	t.Helper()
 	return mediatest.Make(t, "a.mp4", "-f", "lavfi", "-i", "testsrc2=s=160x90:r=25:d=3.2", "-vf", filter,
 		"-c:v", "libx264", "-preset", "veryfast", "-bf", "2", "-qp", "24",
 		"-x264-params", fmt.Sprintf("keyint=%d:scenecut=0:open-gop=0:b-adapt=0:mbtree=0:weightp=0", gop))

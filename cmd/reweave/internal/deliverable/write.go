@@ -22,13 +22,21 @@ func (t Target) Write(fill func(io.Writer) error, prove func(path string) error)
 		_ = f.discard() // the first error is the one to tell
 		return err
 	}
+	synced := make(chan error, 1) // a proof takes long enough for the disk to come after
+	go func() { synced <- f.Sync() }()
+	var refused error
 	if prove != nil {
-		if err := prove(f.Name()); err != nil {
-			_ = f.discard()
-			return err
-		}
+		refused = prove(f.Name())
 	}
-	if err := t.publish(f); err != nil {
+	err = <-synced
+	if refused != nil {
+		_ = f.discard()
+		return refused
+	}
+	if err == nil {
+		err = t.publish(f)
+	}
+	if err != nil {
 		_ = f.discard()
 		return t.failed(err)
 	}
@@ -43,12 +51,9 @@ func (t Target) fill(f temp, fill func(io.Writer) error) error {
 	return t.failed(w.err)
 }
 
-// publish flushes f and gives it the target's name. The file stays open and thus
+// publish gives f, which is flushed, the target's name. The file stays open and thus
 // locked until it has it, or a sweep could take it.
 func (t Target) publish(f temp) error {
-	if err := f.Sync(); err != nil {
-		return err
-	}
 	if err := os.Rename(f.Name(), t.Path); err != nil {
 		return err
 	}

@@ -15,6 +15,12 @@ COMPOSE     ?= docker compose
 INPUT       ?=
 # How long "make fuzz" spends on each target.
 FUZZTIME    ?= 20s
+# The packages whose tests take longest, in this order: begun first, none of them is left
+# to run alone at the end.
+SLOW        := $(addprefix ./internal/,e2e chaos) ./pkg/foreign $(addprefix ./internal/,natsqtest apitest storetest) ./pkg/splice ./pkg/ffmpeg
+# How many packages are tested at once: one more than there are cores, since some of them
+# mostly wait, for leases to run out or for a second try.
+AT_ONCE     ?= $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 1)))
 # Further flags for the tests, such as TESTFLAGS='-run TestResume -v'.
 TESTFLAGS   ?=
 # The tag of the images.
@@ -54,7 +60,7 @@ run: build ## serve the API at http://127.0.0.1:8080, all in one process
 
 .PHONY: test
 test: ## run all tests; ends with "N passed, 0 failed", and fails when one is skipped
-	$(GO) test -json -count=1 -timeout 13m $(TESTFLAGS) work | $(GO) run ./internal/testsum
+	$(GO) test -json -count=1 -timeout 13m -p $(AT_ONCE) $(TESTFLAGS) $(SLOW) work | $(GO) run ./internal/testsum
 
 .PHONY: test-short
 test-short: ## run the tests that take no real encode

@@ -1,10 +1,11 @@
 #!/bin/sh
 # Writes what docker-compose.yml needs and nobody should have made up: deploy/.env from
 # deploy/reweave.env.example, with generated secrets; a key for each service to join NATS
-# with, and one for whoever runs it, the seed in deploy/keys/SERVICE/seed; and an admin's token for the API in
-# deploy/token, by whose digest in deploy/tokens the API knows it. What is there is left
-# alone: the secrets are those of the volumes' contents. To replace a key, remove its seed
-# and run this again.
+# with, and one for whoever runs it, the seed in deploy/keys/SERVICE/seed; the certificate of
+# NATS with its key in deploy/keys/nats, and for its clients in deploy/keys/ca; and an
+# admin's token for the API in deploy/token, by whose digest in deploy/tokens the API knows
+# it. What is there is left alone: the secrets are those of the volumes' contents. To replace
+# a key, remove its seed and run this again; to replace the certificate, deploy/keys/nats.
 #
 # It makes the keys with bin/reweave ("make build"), a reweave in PATH, the one that $REWEAVE
 # names, or without any of them in a container, for which it builds the image.
@@ -16,17 +17,17 @@ secret() {
 	printf 'r%s' "$(od -An -v -N "$1" -tx1 /dev/urandom | tr -d ' \n')"
 }
 
-# new_key prints a seed and the public half of it.
-new_key() {
+# keys ARGS runs "reweave keys".
+keys() {
 	if [ -n "${REWEAVE:-}" ]; then
-		"$REWEAVE" keys new
+		"$REWEAVE" keys "$@"
 	elif [ -x ../bin/reweave ]; then
-		../bin/reweave keys new
+		../bin/reweave keys "$@"
 	elif command -v reweave >/dev/null; then
-		reweave keys new
+		reweave keys "$@"
 	else
 		docker build -q -f ../cmd/reweave/Dockerfile -t reweave/reweave:dev .. >/dev/null
-		docker run --rm --network none reweave/reweave:dev keys new
+		docker run --rm --network none reweave/reweave:dev keys "$@"
 	fi
 }
 
@@ -65,7 +66,7 @@ for name in api splitter encoder muxer admin; do
 	if [ -e "keys/$name/seed" ] && grep -q "^NATS_${upper}_NKEY=U" .env; then
 		continue
 	fi
-	key=$(new_key)
+	key=$(keys new)
 	mkdir -p "keys/$name"
 	printf '%s\n' "${key%%
 *}" >"keys/$name/seed.new"
@@ -78,6 +79,18 @@ for name in api splitter encoder muxer admin; do
 	put REWEAVE_KEYS_GID "$group"
 	echo "wrote deploy/keys/$name/seed, a key of $name for NATS"
 done
+
+if ! [ -e keys/nats/tls.key ] || ! cmp -s keys/nats/tls.crt keys/ca/nats.crt; then
+	pair=$(keys cert --host nats)
+	mkdir -p keys/nats keys/ca
+	printf '%s\n' "$pair" | sed -n '/BEGIN PRIVATE KEY/,/END PRIVATE KEY/p' >keys/nats/tls.key
+	printf '%s\n' "$pair" | sed -n '/BEGIN CERTIFICATE/,/END CERTIFICATE/p' >keys/nats/tls.crt
+	cp keys/nats/tls.crt keys/ca/nats.crt
+	chgrp "$group" keys keys/nats keys/ca keys/nats/tls.key keys/nats/tls.crt keys/ca/nats.crt
+	chmod 710 keys keys/nats keys/ca
+	chmod 640 keys/nats/tls.key keys/nats/tls.crt keys/ca/nats.crt
+	echo "wrote deploy/keys/nats, the certificate of NATS"
+fi
 
 if [ -e tokens ]; then
 	echo "deploy/tokens is there already; left as it is"

@@ -93,7 +93,7 @@ func TestEveryOperationAsksForItsScope(t *testing.T) {
 	want := map[string]auth.Scope{
 		"create-upload": auth.Submit, "complete-upload": auth.Submit, "delete-upload": auth.Submit,
 		"submit-job": auth.Submit, "cancel-job": auth.Submit, "retry-job": auth.Submit, "list-jobs": auth.Read, "get-job": auth.Read,
-		"follow-job": auth.Read, "get-output": auth.Read, "get-manifest": auth.Read, "find-manifest": auth.Read, "find-source": auth.Read,
+		"follow-job": auth.Read, "get-output": auth.Read, "get-manifest": auth.Read, "get-plan": auth.Read, "find-manifest": auth.Read, "find-source": auth.Read,
 		"list-encoders": auth.Read, "list-workers": auth.Admin,
 		"cache-stats": auth.Admin, "list-chunks": auth.Admin, "evict-chunks": auth.Admin, "verify-chunks": auth.Admin,
 		"pin-deliverable": auth.Admin, "unpin-deliverable": auth.Admin,
@@ -148,7 +148,7 @@ func TestTenantsDoNotSeeEachOther(t *testing.T) {
 		t.Fatalf("two tenants with one idempotency key have one job: %v", err)
 	}
 	for _, c := range []struct{ method, path string }{
-		{http.MethodGet, ""}, {http.MethodPost, "/cancel"}, {http.MethodGet, "/output"}, {http.MethodGet, "/manifest"}, {http.MethodGet, "/events"},
+		{http.MethodGet, ""}, {http.MethodPost, "/cancel"}, {http.MethodGet, "/output"}, {http.MethodGet, "/manifest"}, {http.MethodGet, "/plan"}, {http.MethodGet, "/events"},
 	} {
 		p := f.refused(http.StatusNotFound, "no-such-job", c.method, "/v1/jobs/"+j.ID+c.path, "", "Authorization", "Bearer "+bToken)
 		none := f.refused(http.StatusNotFound, "no-such-job", c.method, "/v1/jobs/01J00000000000000000000000"+c.path, "", "Authorization", "Bearer "+bToken)

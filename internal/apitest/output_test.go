@@ -17,6 +17,25 @@ import (
 
 const manifest = `{"chunks":[]}`
 
+// A plan is there before the deliverable is.
+func TestPlan(t *testing.T) {
+	f := start(t, api.Config{})
+	j := f.submit("")
+	const plan = `{"segments":[]}`
+	f.put(store.PlanKey(j.ID), []byte(plan))
+	if _, err := f.Bus.UpdateJob(t.Context(), j.ID, func(j *job.Job) error {
+		j.State, j.Plan, j.PlanSHA256 = job.Encoding, store.PlanKey(j.ID), digest([]byte(plan))
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := f.client.Plan(t.Context(), j.ID); err != nil || string(got) != plan {
+		t.Errorf("%s, %v", got, err)
+	}
+	f.put(store.PlanKey(j.ID), []byte(`{"segments":[1]}`))
+	f.refused(409, "no-plan", http.MethodGet, "/v1/jobs/"+j.ID+"/plan", "")
+}
+
 // finished makes a job that is done, with a deliverable.
 func (f *fixture) finished(content []byte) job.Job {
 	f.t.Helper()

@@ -41,7 +41,7 @@ func TestOpenAPIListsEveryRoute(t *testing.T) {
 	slices.Sort(got)
 	want := []string{
 		"DELETE /v1/cache/pins/{sha256}", "DELETE /v1/uploads/{id}", "GET /v1/cache", "GET /v1/cache/chunks", "GET /v1/encoders", "GET /v1/jobs", "GET /v1/jobs/{id}", "GET /v1/jobs/{id}/events",
-		"GET /v1/jobs/{id}/manifest", "GET /v1/jobs/{id}/output", "GET /v1/manifests/{sha256}", "GET /v1/manifests/{sha256}/source", "GET /v1/workers", "POST /v1/cache/gc", "POST /v1/cache/verify", "POST /v1/jobs",
+		"GET /v1/jobs/{id}/manifest", "GET /v1/jobs/{id}/output", "GET /v1/jobs/{id}/plan", "GET /v1/manifests/{sha256}", "GET /v1/manifests/{sha256}/source", "GET /v1/workers", "POST /v1/cache/gc", "POST /v1/cache/verify", "POST /v1/jobs",
 		"POST /v1/jobs/{id}/cancel", "POST /v1/jobs/{id}/retry", "POST /v1/uploads", "POST /v1/uploads/{id}/complete", "PUT /v1/cache/pins/{sha256}",
 	}
 	if !slices.Equal(got, want) {
@@ -82,6 +82,7 @@ func TestProblems(t *testing.T) {
 		{404, "no-such-upload", "DELETE", "/v1/uploads/x", "", "", nil},
 		{409, "no-output", "GET", queued + "/output", "", "", nil},
 		{409, "no-output", "GET", queued + "/manifest", "", "", nil},
+		{409, "no-plan", "GET", queued + "/plan", "", "", nil},
 		{400, "malformed-request", "POST", "/v1/jobs", "{", "", nil},
 		{400, "malformed-request", "POST", "/v1/jobs", "", "", []string{"Content-Type", "application/json"}},
 		{400, "malformed-request", "POST", "/v1/jobs", film + film, "", nil},

@@ -35,7 +35,7 @@ func built(t *testing.T) string {
 	t.Helper()
 	building.Do(func() {
 		for _, s := range []string{"api", "splitter", "encoder", "muxer"} {
-			build := exec.CommandContext(t.Context(), "go", "build", "-o", filepath.Join(binaries, "reweave-"+s), "./cmd/"+s)
+			build := exec.CommandContext(t.Context(), "go", "build", "-ldflags=-s -w", "-o", filepath.Join(binaries, "reweave-"+s), "./cmd/"+s)
 			build.Dir = filepath.Join("..", "..", "services", s)
 			if said, err := build.CombinedOutput(); err != nil {
 				t.Fatalf("build %s: %v\n%s", s, err, said)

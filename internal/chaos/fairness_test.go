@@ -114,6 +114,39 @@ func TestUrgentSourcesAreReadAtOnce(t *testing.T) {
 	}
 }
 
+// TestLongSourcesLeaveTheirPlaces has jobs of one class, which the splitter reads no further
+// while nobody encodes, in more than its one place: each leaves it to the next.
+func TestLongSourcesLeaveTheirPlaces(t *testing.T) {
+	h := &harness{dir: t.TempDir(), bin: built(t), out: t.Output(), brief: true}
+	w, err := h.newWorld(t.Context(), fleet{
+		api: 1, splitter: 1, muxer: 1, encoder: 1,
+		env: map[string][]string{"splitter": {"REWEAVE_SPLITTER_AHEAD=1", "REWEAVE_SPLITTER_JOBS=1", "REWEAVE_SPLITTER_LONG=100ms"}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.end()
+	w.services["encoder0"].proc.kill()
+	film, err := w.silent(t.Context(), "film.mkv", 5)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var ids []string
+	for i := range 4 {
+		id, err := w.give(t.Context(), film, job.Normal, 30+i)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := w.reach(t.Context(), id, job.Splitting); err != nil {
+			t.Fatal(err)
+		}
+		ids = append(ids, id)
+	}
+	if err := errors.Join(w.start("encoder0"), w.finish(t.Context(), ids...)); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // TestWorkersThatComeLaterHelp begins a job on one slot and has four more come while its
 // segments are held: all five are busy with it then, and nothing is encoded twice.
 func TestWorkersThatComeLaterHelp(t *testing.T) {

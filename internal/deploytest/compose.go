@@ -160,28 +160,36 @@ func checkVolumes(p *types.Project, s types.ServiceConfig, report ruleReporter) 
 }
 
 // checkKey wants a service to have its own key for NATS, in a directory that is mounted as a
-// whole so that the seed in it may be replaced, and no other's.
+// whole so that the seed in it may be replaced, and no other's; and to speak to NATS by TLS
+// alone, trusting the certificate that is in the directory ca.
 func checkKey(s types.ServiceConfig, report ruleReporter) {
-	found := false
+	own, found, ca := false, false, false
+	is := func(name, want string) bool { return s.Environment[name] != nil && *s.Environment[name] == want }
 	for _, v := range s.Volumes {
 		dir, whose := filepath.Split(v.Source)
 		if filepath.Base(dir) != "keys" {
+			continue
+		}
+		if whose == "ca" {
+			ca = is("REWEAVE_NATS_CA", v.Target+"/nats.crt")
 			continue
 		}
 		if whose != s.Name {
 			report("keys", "has the key of %s", whose)
 			continue
 		}
-		found = s.Environment["REWEAVE_NATS_NKEY"] != nil && *s.Environment["REWEAVE_NATS_NKEY"] == v.Target+"/seed"
+		own = true
+		found = is("REWEAVE_NATS_NKEY", v.Target+"/seed")
 	}
-	if !slices.Contains(Services(), s.Name) {
-		return
-	}
-	if !found {
+	joins := slices.Contains(Services(), s.Name)
+	if joins && !found || s.Name == "nats" && !own {
 		report("keys", "has no key of its own")
 	}
-	if len(s.GroupAdd) != 1 {
+	if own && len(s.GroupAdd) != 1 {
 		report("keys", "is not in the group of the keys")
+	}
+	if joins && (!ca || !is("REWEAVE_NATS_URL", "tls://nats:4222")) {
+		report("keys", "does not ask for TLS and the certificate of NATS")
 	}
 }
 

@@ -117,8 +117,12 @@ func TestDamagedCompose(t *testing.T) {
 		{"encoder with a name", "  encoder:\n", "  encoder:\n    container_name: encoder\n", "can't be scaled"},
 		{"network with a way out", "backend: {internal: true}", "backend: {}", "is not internal"},
 		{"key of another service", "source: ./keys/encoder,", "source: ./keys/api,", "has the key of api"},
-		{"no key", "- {type: bind, source: ./keys/encoder, target: /etc/reweave/nats, read_only: true, bind: {create_host_path: false}}\n", "", "no key of its own"},
+		{"no key", "      - {type: bind, source: ./keys/encoder, target: /etc/reweave/nats, read_only: true, bind: {create_host_path: false}}\n", "", "no key of its own"},
 		{"key that it can't read", "    group_add: *keys\n", "", "is not in the group of the keys"},
+		{"NATS without TLS", "tls://nats:4222", "nats://nats:4222", "does not ask for TLS"},
+		{"no authority", "      - *ca\n", "", "does not ask for TLS"},
+		{"key of NATS", "source: ./keys/encoder,", "source: ./keys/nats,", "has the key of nats"},
+		{"NATS without its certificate", "      - {type: bind, source: ./keys/nats, target: /etc/reweave/nats, read_only: true, bind: {create_host_path: false}}\n", "", "no key of its own"},
 		{"bind that may be written", "target: /etc/nats, read_only: true", "target: /etc/nats", "may write nats"},
 	} {
 		t.Run(d.name, func(t *testing.T) {

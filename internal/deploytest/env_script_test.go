@@ -1,11 +1,13 @@
 package deploytest
 
 import (
+	"crypto/tls"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/compose-spec/compose-go/v2/dotenv"
@@ -17,19 +19,47 @@ type envScript struct{ dir, reweave string }
 
 func newEnvScript(t *testing.T) envScript {
 	t.Helper()
-	e := envScript{t.TempDir(), filepath.Join(t.TempDir(), "reweave")}
+	e := envScript{t.TempDir(), program(t)}
 	for _, name := range []string{"env.sh", "reweave.env.example"} {
 		text := read(t, "deploy/"+name)
 		if err := os.WriteFile(filepath.Join(e.dir, name), text, 0o700); err != nil {
 			t.Fatal(err)
 		}
 	}
-	cmd := exec.CommandContext(t.Context(), "go", "build", "-o", e.reweave, "./cmd/reweave")
-	cmd.Dir = root(t)
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("build reweave: %v: %s", err, out)
-	}
 	return e
+}
+
+// built is the directory of the program, which is built once for all tests.
+var built struct {
+	sync.Mutex
+	dir string
+}
+
+func TestMain(m *testing.M) {
+	m.Run()                     // the testing package takes the exit code from m
+	_ = os.RemoveAll(built.dir) // the system's directory for temporary files is swept anyhow
+}
+
+// program returns the path of reweave.
+func program(t *testing.T) string {
+	t.Helper()
+	built.Lock()
+	defer built.Unlock()
+	if built.dir == "" {
+		dir, err := os.MkdirTemp("", "reweave-deploytest-*") //nolint:usetesting // later tests use it, too
+		if err != nil {
+			t.Fatal(err)
+		}
+		// Without what only a debugger reads, linking takes half as long.
+		cmd := exec.CommandContext(t.Context(), "go", "build", "-ldflags=-s -w", "-o", dir, "./cmd/reweave")
+		cmd.Dir = root(t)
+		if out, err := cmd.CombinedOutput(); err != nil {
+			_ = os.RemoveAll(dir)
+			t.Fatalf("build reweave: %v: %s", err, out)
+		}
+		built.dir = dir
+	}
+	return filepath.Join(built.dir, "reweave")
 }
 
 // run runs the script and returns what .env says then.
@@ -39,8 +69,8 @@ func (e envScript) run(t *testing.T) map[string]string {
 	cmd.Env = append(os.Environ(), "REWEAVE="+e.reweave)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("env.sh: %v: %s", err, out)
-	} else if strings.Contains(string(out), "SU") {
-		t.Errorf("env.sh prints a seed")
+	} else if strings.Contains(string(out), "SU") || strings.Contains(string(out), "PRIVATE") {
+		t.Errorf("env.sh prints a seed or a key")
 	}
 	values, err := dotenv.UnmarshalWithLookup(string(e.text(t, ".env")), nil)
 	if err != nil {
@@ -81,6 +111,25 @@ func (e envScript) checkKeys(t *testing.T, values map[string]string) {
 	}
 }
 
+// checkCertificate wants a certificate for nats that its clients have alike, with its key,
+// which none but the container may read.
+func (e envScript) checkCertificate(t *testing.T) {
+	t.Helper()
+	pair, err := tls.LoadX509KeyPair(filepath.Join(e.dir, "keys/nats/tls.crt"), filepath.Join(e.dir, "keys/nats/tls.key"))
+	if err != nil || pair.Leaf.VerifyHostname("nats") != nil {
+		t.Errorf("the certificate of NATS: %v", err)
+	}
+	if string(e.text(t, "keys/ca/nats.crt")) != string(e.text(t, "keys/nats/tls.crt")) {
+		t.Error("clients have another certificate than NATS")
+	}
+	if strings.Contains(string(e.text(t, "keys/ca/nats.crt")), "PRIVATE") {
+		t.Error("clients have the key of NATS")
+	}
+	if info, err := os.Stat(filepath.Join(e.dir, "keys/nats/tls.key")); err != nil || info.Mode().Perm() != 0o640 {
+		t.Errorf("mode of the key: %v, %v", info, err)
+	}
+}
+
 // env.sh fills in what the example leaves empty, for its owner's eyes, and never changes
 // what is there.
 func TestEnvScript(t *testing.T) {
@@ -99,14 +148,23 @@ func TestEnvScript(t *testing.T) {
 		seen[values[name]] = true
 	}
 	e.checkKeys(t, values)
+	e.checkCertificate(t)
 	p, err := LoadCompose(t.Context(), values, filepath.Join(root(t), "deploy/docker-compose.yml"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	report(t, CheckCompose(p, reliefs))
-	if e.run(t); string(e.text(t, ".env")) != first {
-		t.Errorf("the second run changed .env")
+	cert := string(e.text(t, "keys/nats/tls.crt"))
+	if e.run(t); string(e.text(t, ".env")) != first || string(e.text(t, "keys/nats/tls.crt")) != cert {
+		t.Errorf("the second run changed .env, or the certificate")
 	}
+	if err := os.RemoveAll(filepath.Join(e.dir, "keys/nats")); err != nil {
+		t.Fatal(err)
+	}
+	if e.run(t); string(e.text(t, "keys/nats/tls.crt")) == cert {
+		t.Error("a certificate that is gone is not made anew")
+	}
+	e.checkCertificate(t)
 }
 
 // A seed that is gone is made anew, and so is the public half of it, and no other; an .env

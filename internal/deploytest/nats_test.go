@@ -27,9 +27,9 @@ func TestNATSConfigurations(t *testing.T) {
 	t.Setenv("POD_NAME", "nats-0")
 	newRing(t)
 	for file, routes := range map[string]int{
-		filepath.Join(root(t), "deploy/nats/nats.conf"): 0,
-		shipped(t, "local", nil):                        0,
-		shipped(t, "production", both(t)):               3,
+		composeNATS(t, newAuthority(t).dir): 0,
+		shipped(t, "local", nil):            0,
+		shipped(t, "production", both(t)):   3,
 	} {
 		t.Run(file, func(t *testing.T) {
 			o, err := server.ProcessConfigFile(file)
@@ -72,7 +72,7 @@ func TestRightsAreWrittenOnce(t *testing.T) {
 // For operator mode the same rights are printed as arguments of nsc.
 func TestSubjectsAreThoseOfThePermissions(t *testing.T) {
 	newRing(t)
-	o, err := server.ProcessConfigFile(filepath.Join(root(t), "deploy/nats/nats.conf"))
+	o, err := server.ProcessConfigFile(composeNATS(t, newAuthority(t).dir))
 	if err != nil {
 		t.Fatal(err)
 	}

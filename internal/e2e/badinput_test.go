@@ -9,7 +9,6 @@ import (
 	"testing"
 
 	"github.com/reweave/reweave/internal/e2e"
-	"github.com/reweave/reweave/internal/testenv"
 	"github.com/reweave/reweave/pkg/job"
 )
 
@@ -164,7 +163,7 @@ func put(t *testing.T, dir, name string, data []byte) string {
 func film(ext, args string) func(t *testing.T, dir string) string {
 	return func(t *testing.T, dir string) string {
 		t.Helper()
-		path := testenv.Media(t, "in."+ext, append([]string{
+		path := kept(t, "in."+ext, append([]string{
 			"-f", "lavfi", "-i", film25, "-f", "lavfi", "-i", "sine=d=4",
 			"-c:v", "libx264", "-preset", "superfast", "-qp", "10", "-g", "12", "-pix_fmt", "yuv420p", "-c:a", "aac",
 		}, strings.Fields(args)...)...)

@@ -17,15 +17,14 @@ import (
 // time what was replaced before stays, and nothing of it is encoded again.
 func TestRangesArePatchedOneAfterTheOther(t *testing.T) {
 	t.Parallel()
-	dir := t.TempDir()
 	film, other := cutFilm(t, "null"), cutFilm(t, "hue=h=90")
 	fix := func(name string, frames string) string {
 		file := cutFilm(t, name+",trim=end_frame="+frames)
 		return file
 	}
-	negated, mirrored, long := fix("negate", "20"), fix("hflip", "20"), fix("vflip", "31")
+	negated, mirrored, long := copied(t, fix("negate", "20")), fix("hflip", "20"), fix("vflip", "31")
 	frames, a, b, c, d := testenv.FrameHashes(t, film), testenv.FrameHashes(t, negated), testenv.FrameHashes(t, mirrored), testenv.FrameHashes(t, long), testenv.FrameHashes(t, other)
-	e2e.Command(t, dir, append([]string{"encode", film, "-o", "0.mp4", "--audio", "none"}, exactly...)...).Succeed()
+	dir := based(t, film, "0.mp4", append([]string{"--audio", "none"}, exactly...)...)
 	byHand := func(base, out string, args ...string) patchResult {
 		r := patchOf(t, dir, base, film, out, args...)
 		if strings.Contains(fmt.Sprint(r.Notes), "no range names them") {
@@ -75,9 +74,8 @@ func TestRangesArePatchedOneAfterTheOther(t *testing.T) {
 // is to be compared with: OUT comes when its proof does.
 func TestAPatchThatIsNotProvedIsNotThere(t *testing.T) {
 	t.Parallel()
-	dir := t.TempDir()
 	film, short := cutFilm(t, "null"), cutFilm(t, "negate,trim=end_frame=20")
-	e2e.Command(t, dir, append([]string{"encode", film, "-o", "base.mp4", "--audio", "none"}, exactly...)...).Succeed()
+	dir := based(t, film, "base.mp4", append([]string{"--audio", "none"}, exactly...)...)
 	args := []string{"patch", "base.mp4", "--range", "100f-120f=" + short, "-o", "out.mp4", "--data", "data"}
 	p := e2e.Command(t, dir, args...).Begin()
 	testenv.Await(t, time.Minute, "the proof", func() bool {

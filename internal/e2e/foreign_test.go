@@ -20,6 +20,7 @@ import (
 // TestAFilmMadeElsewhereIsPatched puts frames into a film that Reweave didn't make, and
 // proves it with the files alone.
 func TestAFilmMadeElsewhereIsPatched(t *testing.T) {
+	t.Parallel()
 	base := testenv.Media(t, "master.mp4", "-f", "lavfi", "-i", "testsrc2=s=160x120:r=25:d=4", "-f", "lavfi", "-i", "sine=f=440:r=48000:d=4",
 		"-c:v", "libx264", "-preset", "veryfast", "-g", "25", "-pix_fmt", "yuv420p", "-c:a", "aac")
 	fix := testenv.Media(t, "fix.mkv", "-f", "lavfi", "-i", "testsrc2=s=160x120:r=25:d=0.4,negate", "-c:v", "ffv1", "-pix_fmt", "yuv420p")
@@ -93,6 +94,7 @@ func withoutNames(page []byte) string {
 }
 
 func TestForeignPatchesThatCanNotBe(t *testing.T) {
+	t.Parallel()
 	base := testenv.Media(t, "master.mp4", "-f", "lavfi", "-i", "testsrc2=s=160x120:r=25:d=2", "-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p")
 	dir := t.TempDir()
 	for name, c := range map[string]struct {
@@ -132,6 +134,7 @@ func TestForeignPatchesThatCanNotBe(t *testing.T) {
 // TestAFilmMadeElsewhereIsPatchedByLists takes from a new render what two lists don't show
 // to be the same, and then, in Matroska, what a list of markers names.
 func TestAFilmMadeElsewhereIsPatchedByLists(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	film := "testsrc2=s=160x120:r=25:d=4"
 	base := testenv.Media(t, "master.mkv", "-f", "lavfi", "-i", film, "-f", "lavfi", "-i", "sine=f=440:r=48000:d=4",
@@ -193,6 +196,7 @@ func TestAFilmMadeElsewhereIsPatchedByLists(t *testing.T) {
 // TestTheSoundOfAFilmMadeElsewhereIsPatched takes the fix's sound into a range, and then
 // the sound of another file as a whole.
 func TestTheSoundOfAFilmMadeElsewhereIsPatched(t *testing.T) {
+	t.Parallel()
 	film := func(name, tone string) string {
 		return testenv.Media(t, name, "-f", "lavfi", "-i", "testsrc2=s=160x120:r=25:d=2", "-f", "lavfi", "-i", "sine=r=48000:d=2:f="+tone,
 			"-c:v", "prores_ks", "-profile:v", "0", "-c:a", "pcm_s16le")

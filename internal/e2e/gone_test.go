@@ -97,7 +97,7 @@ func TestPatchWithoutChunksAndSource(t *testing.T) {
 				place = []string{"--server", serving(t, dir)}
 			}
 			film, fix := filepath.Join(dir, "film.mov"), cutFilm(t, "negate,trim=end_frame=20")
-			if err := os.Rename(cutFilm(t, "null"), film); err != nil {
+			if err := os.Rename(copied(t, cutFilm(t, "null")), film); err != nil {
 				t.Fatal(err)
 			}
 			run := func(args ...string) *e2e.Program {

@@ -21,6 +21,11 @@ func runTests(m *testing.M) int {
 	if err := flag.Set("test.parallel", "2"); err != nil {
 		panic(err)
 	}
+	remove, err := openShelf()
+	if err != nil {
+		panic(err)
+	}
+	defer remove()
 	defer e2e.RemoveProgram()
 	return m.Run()
 }

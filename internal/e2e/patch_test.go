@@ -28,7 +28,7 @@ var settings = []string{"--data", "data", "--json", "--preset", "veryfast", "--c
 // cut is a film of 12 s with sound, changed by a filter.
 func cutFilm(t *testing.T, filter string) string {
 	t.Helper()
-	return testenv.Media(t, "in.mov", "-f", "lavfi", "-i", "testsrc2=s=160x120:r=25:d=12,format=yuvj420p", "-f", "lavfi", "-i", "sine=f=440:r=48000:d=12",
+	return kept(t, "in.mov", "-f", "lavfi", "-i", "testsrc2=s=160x120:r=25:d=12,format=yuvj420p", "-f", "lavfi", "-i", "sine=f=440:r=48000:d=12",
 		"-filter_complex", "[0:v]"+filter, "-map", "1:a", "-c:v", "mjpeg", "-q:v", "3", "-c:a", "pcm_s16le")
 }
 
@@ -54,9 +54,8 @@ func patchOf(t *testing.T, dir, base, source, out string, more ...string) patchR
 // TestAPatchIsWhatEncodingFromScratchGives patches a deliverable in the ways there are,
 // and encodes the same source elsewhere from nothing.
 func TestAPatchIsWhatEncodingFromScratchGives(t *testing.T) {
-	first := cutFilm(t, "null")
-	dir := t.TempDir()
-	e2e.Command(t, dir, append([]string{"encode", first, "-o", "base.mp4"}, settings...)...).Succeed()
+	t.Parallel()
+	dir := based(t, cutFilm(t, "null"), "base.mp4", settings...)
 	base, err := os.ReadFile(filepath.Join(dir, "base.mp4"))
 	if err != nil {
 		t.Fatal(err)
@@ -110,8 +109,7 @@ func verified(t *testing.T, dir, out, base string, code int, says string) {
 // TestVerifyFindsWhatWasNotAnnounced changes files behind the back of the report.
 func TestVerifyFindsWhatWasNotAnnounced(t *testing.T) {
 	t.Parallel()
-	dir := t.TempDir()
-	e2e.Command(t, dir, append([]string{"encode", cutFilm(t, "null"), "-o", "base.mp4"}, settings...)...).Succeed()
+	dir := based(t, cutFilm(t, "null"), "base.mp4", settings...)
 	r := patchOf(t, dir, "base.mp4", cutFilm(t, box), "out.mp4")
 	hide := func(name string, change func(*patch.Report)) string {
 		b, err := os.ReadFile(r.Report)
@@ -177,9 +175,8 @@ func TestAPatchOfAJobOnAServer(t *testing.T) {
 // TestMistakesInAPatchAreTold wants each in one line, and BASE and OUT untouched.
 func TestMistakesInAPatchAreTold(t *testing.T) {
 	t.Parallel()
-	dir := t.TempDir()
 	source := cutFilm(t, "null")
-	e2e.Command(t, dir, append([]string{"encode", source, "-o", "base.mp4"}, settings...)...).Succeed()
+	dir := based(t, source, "base.mp4", settings...)
 	foreign := testenv.Media(t, "foreign.mp4", "-f", "lavfi", "-i", "testsrc2=s=160x120:r=25:d=1", "-c:v", "libx264")
 	small, fast := cutFilm(t, "scale=80:60"), cutFilm(t, "fps=50")
 	for name, tc := range map[string]struct {

@@ -40,8 +40,7 @@ func TestRangesAreReplacedFrameForFrame(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			dir := t.TempDir()
-			e2e.Command(t, dir, append([]string{"encode", film, "-o", "base.mp4", "--audio", tc.audio}, exactly...)...).Succeed()
+			dir := based(t, film, "base.mp4", append([]string{"--audio", tc.audio}, exactly...)...)
 			patchOf(t, dir, "base.mp4", film, "out.mp4", tc.args...)
 			got := testenv.FrameHashes(t, filepath.Join(dir, "out.mp4"))
 			if len(got) != len(tc.want) {
@@ -69,9 +68,8 @@ func TestRangesAreReplacedFrameForFrame(t *testing.T) {
 // TestMistakesInRangesAreTold wants each in one line, before anything is encoded.
 func TestMistakesInRangesAreTold(t *testing.T) {
 	t.Parallel()
-	dir := t.TempDir()
 	film, short, small := cutFilm(t, "null"), cutFilm(t, "negate,trim=end_frame=20"), cutFilm(t, "scale=80:60,trim=end_frame=20")
-	e2e.Command(t, dir, append([]string{"encode", film, "-o", "base.mp4", "--audio", "aac"}, exactly...)...).Succeed()
+	dir := based(t, film, "base.mp4", append([]string{"--audio", "aac"}, exactly...)...)
 	mp4 := filepath.Join(dir, "fix.mp4")
 	e2e.Command(t, dir, append([]string{"encode", short, "-o", mp4, "--audio", "aac"}, exactly...)...).Succeed()
 	before := digestOf(t, mp4)
@@ -118,7 +116,7 @@ func TestMistakesInRangesAreTold(t *testing.T) {
 func TestTheSourceIsRemembered(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	film, short := cutFilm(t, "null"), cutFilm(t, "negate,trim=end_frame=20")
+	film, short := copied(t, cutFilm(t, "null")), cutFilm(t, "negate,trim=end_frame=20")
 	e2e.Command(t, dir, append([]string{"encode", film, "-o", "base.mp4", "--audio", "aac"}, exactly...)...).Succeed()
 	patch := func(out, says string, code int, args ...string) {
 		p := e2e.Command(t, dir, append([]string{"patch", "base.mp4", "--range", "100f-120f=" + short, "-o", out, "--data", "data"}, args...)...)

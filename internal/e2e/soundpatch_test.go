@@ -20,7 +20,7 @@ func tone(t *testing.T, frames, hertz string) string {
 // toneWith is the same with its pictures changed by a filter, and its sound left as it is.
 func toneWith(t *testing.T, filter, frames, hertz string) string {
 	t.Helper()
-	return testenv.Media(t, "in.mov", "-f", "lavfi", "-i", "testsrc2=s=160x120:r=25,format=yuvj420p", "-f", "lavfi", "-i", "sine=r=48000:f="+hertz,
+	return kept(t, "in.mov", "-f", "lavfi", "-i", "testsrc2=s=160x120:r=25,format=yuvj420p", "-f", "lavfi", "-i", "sine=r=48000:f="+hertz,
 		"-filter_complex", "[0:v]trim=end_frame="+frames+","+filter+"[v];[1:a]atrim=end_sample="+frames+"*1920[a]", "-map", "[v]", "-map", "[a]",
 		"-c:v", "mjpeg", "-q:v", "3", "-c:a", "pcm_s16le")
 }
@@ -47,8 +47,7 @@ func TestAPatchedRangeHasItsSound(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			dir := t.TempDir()
-			e2e.Command(t, dir, append([]string{"encode", film, "-o", "base.mov", "--audio", "copy"}, exactly...)...).Succeed()
+			dir := based(t, film, "base.mov", append([]string{"--audio", "copy"}, exactly...)...)
 			r := patchOf(t, dir, "base.mov", film, "out.mov", append(tc.args, "--audio", "patch")...)
 			got := e2e.Listen(t, filepath.Join(dir, "out.mov"), 0)
 			want := append([]float32{}, own.Samples[:tc.from*frame]...)
@@ -89,8 +88,7 @@ func steep(samples []float32) (most float64) {
 func TestAPatchedRangeOfEncodedSound(t *testing.T) {
 	t.Parallel()
 	film, fix := tone(t, "300", "441"), tone(t, "20", "1200")
-	dir := t.TempDir()
-	e2e.Command(t, dir, append([]string{"encode", film, "-o", "base.mp4", "--audio", "aac"}, exactly...)...).Succeed()
+	dir := based(t, film, "base.mp4", append([]string{"--audio", "aac"}, exactly...)...)
 	patchOf(t, dir, "base.mp4", film, "out.mp4", "--range", "100f-120f="+fix, "--audio", "patch")
 	got, was := e2e.Listen(t, filepath.Join(dir, "out.mp4"), 0), e2e.Listen(t, filepath.Join(dir, "base.mp4"), 0)
 	if math.Abs(got.Start()-was.Start()) > 0.001 || math.Abs(got.End()-was.End()) > 0.001 {
@@ -122,8 +120,7 @@ func pitch(s e2e.Sound, from, to float64) float64 {
 func TestKeptSoundIsBitForBit(t *testing.T) {
 	t.Parallel()
 	film := tone(t, "300", "441")
-	dir := t.TempDir()
-	e2e.Command(t, dir, append([]string{"encode", film, "-o", "base.mp4", "--audio", "aac"}, exactly...)...).Succeed()
+	dir := based(t, film, "base.mp4", append([]string{"--audio", "aac"}, exactly...)...)
 	packets := func(name string) string {
 		out, _ := e2e.FFmpeg(t, "-i", filepath.Join(dir, name), "-map", "0:a", "-c", "copy", "-f", "framemd5", "-")
 		return string(out)

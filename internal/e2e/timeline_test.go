@@ -24,7 +24,7 @@ const inserted = "split=4[a][b][c][d];[a]trim=end_frame=100[a1];[b]trim=end_fram
 // the same pictures.
 func losslessFilm(t *testing.T, filter, coder string) string {
 	t.Helper()
-	return testenv.Media(t, "in.mov", "-f", "lavfi", "-i", "testsrc2=s=160x120:r=25:d=12,format=yuv420p", "-f", "lavfi", "-i", "sine=f=440:r=48000:d=12",
+	return kept(t, "in.mov", "-f", "lavfi", "-i", "testsrc2=s=160x120:r=25:d=12,format=yuv420p", "-f", "lavfi", "-i", "sine=f=440:r=48000:d=12",
 		"-filter_complex", "[0:v]"+filter, "-map", "1:a", "-c:v", "ffv1", "-coder", coder, "-g", "1", "-c:a", "pcm_s16le", "-shortest")
 }
 
@@ -104,9 +104,8 @@ func sameFrames(t *testing.T, path string, want []testenv.Frame) {
 // has the lists tell what is. A chunk that turns out to be damaged is encoded of the render.
 func TestAPatchByEditLists(t *testing.T) {
 	t.Parallel()
-	dir := t.TempDir()
 	film, render := losslessFilm(t, "null", "0"), losslessFilm(t, inserted, "1")
-	e2e.Command(t, dir, append([]string{"encode", film, "-o", "base.mp4", "--audio", "aac"}, exactly...)...).Succeed()
+	dir := based(t, film, "base.mp4", append([]string{"--audio", "aac"}, exactly...)...)
 	lay(t, dir, "old.edl", oldRoll)
 	lay(t, dir, "new.edl", newRoll)
 	base, frames := manifestOf(t, dir, "base.mp4"), testenv.FrameHashes(t, film)
@@ -187,8 +186,7 @@ func TestRangesFromLists(t *testing.T) {
 	t.Parallel()
 	film, whole, short := cutFilm(t, "null"), cutFilm(t, "negate"), cutFilm(t, "negate,trim=end_frame=20")
 	frames, negated := testenv.FrameHashes(t, film), testenv.FrameHashes(t, whole)
-	dir := t.TempDir()
-	e2e.Command(t, dir, append([]string{"encode", film, "-o", "base.mp4", "--audio", "aac"}, exactly...)...).Succeed()
+	dir := based(t, film, "base.mp4", append([]string{"--audio", "aac"}, exactly...)...)
 	if err := os.Mkdir(filepath.Join(dir, "lists"), 0o700); err != nil {
 		t.Fatal(err)
 	}
@@ -231,9 +229,8 @@ func mistaken(t *testing.T, dir, says string, args ...string) {
 // TestMistakesInListsAreTold wants each in one line that names the list.
 func TestMistakesInListsAreTold(t *testing.T) {
 	t.Parallel()
-	dir := t.TempDir()
 	film, render := losslessFilm(t, "null", "0"), losslessFilm(t, inserted, "1")
-	e2e.Command(t, dir, append([]string{"encode", film, "-o", "base.mp4", "--audio", "none"}, exactly...)...).Succeed()
+	dir := based(t, film, "base.mp4", append([]string{"--audio", "none"}, exactly...)...)
 	for name, text := range map[string]string{
 		"old.edl": oldRoll, "new.edl": newRoll, "short.edl": rollOf("FILM", 0, 290), "long.edl": newRoll + "009  X V C 00:00:00:00 00:00:00:02 01:00:11:15 01:00:11:17",
 		"late.csv": "in,out,fix\n01:00:00:00,01:00:01:00,x.mov\n", "bare.csv": "in,out\n0f,5f\n", "torn.edl": "001 X V C 1 2 3 4\n",

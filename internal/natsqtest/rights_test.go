@@ -148,6 +148,7 @@ func rightsAreEnough(t *testing.T, server *deployment) {
 	must(api.Workers(t.Context()))(t)
 	must(api.DoneCount(t.Context(), good.ID))(t)
 	tendTheCache(t, api, stores["api"])
+	ok(t, buses["encoder"].RecallEncoder(t.Context(), must(api.Encoders(t.Context()))(t)[0]))
 	eventually(t, "the store to be swept", func() bool {
 		for _, err := range env.Store.List(t.Context(), "segments/") {
 			ok(t, err)

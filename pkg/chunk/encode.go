@@ -107,12 +107,20 @@ const scaling = "bitexact+accurate_rnd+full_chroma_int"
 // decodeArgs decodes the segment, keeps the owned frames, and gives each of them twice:
 // raw to stdout, hashed to pipe:3.
 func decodeArgs(t queue.Task, segment string, passthrough []string) []string {
-	graph := fmt.Sprintf("sws_flags=%s;[0:v:0]trim=start_pts=%d:end_pts=%d,split[decoded][hashes];[decoded]%s[frames]",
-		scaling, t.First*matroska.RankStep, (t.First+t.Frames)*matroska.RankStep, t.Recipe.Convert())
-	args := append(ffmpeg.Safe(), "-max_error_rate", "1", "-copyts", "-noautorotate", "-threads", "1", "-i", "file:"+segment,
-		"-filter_complex", graph, "-map", "[frames]")
+	owned := fmt.Sprintf("sws_flags=%s;[0:v:0]trim=start_pts=%d:end_pts=%d", scaling, t.First*matroska.RankStep, (t.First+t.Frames)*matroska.RankStep)
+	convert, pixFmt := t.Recipe.Convert(), t.Recipe.Picture.PixFmt
+	args := append(ffmpeg.Safe(), "-max_error_rate", "1", "-copyts", "-noautorotate", "-threads", "1", "-i", "file:"+segment)
+	if convert == "null" && t.Decoded == pixFmt {
+		// The frames are hashed as they were decoded either way. Here they are given as
+		// they were, too, so that one copy of each serves both.
+		args = append(args, "-filter_complex", owned+"[frames]", "-map", "[frames]")
+		args = append(args, passthrough...)
+		return append(args, "-c:v", "rawvideo", "-pix_fmt", pixFmt, "-enc_time_base", "1:1000",
+			"-f", "tee", "[f=rawvideo]pipe:1|[f=framehash:hash=murmur3]pipe:3")
+	}
+	args = append(args, "-filter_complex", owned+",split[decoded][hashes];[decoded]"+convert+"[frames]", "-map", "[frames]")
 	args = append(args, passthrough...)
-	args = append(args, "-f", "rawvideo", "-pix_fmt", t.Recipe.Picture.PixFmt, "pipe:1", "-map", "[hashes]")
+	args = append(args, "-f", "rawvideo", "-pix_fmt", pixFmt, "pipe:1", "-map", "[hashes]")
 	args = append(args, passthrough...)
 	return append(args, "-enc_time_base", "1:1000", "-f", "framehash", "-hash", "murmur3", "pipe:3")
 }

@@ -76,7 +76,7 @@ func cut(t *testing.T, path string) []piece {
 	var out []piece
 	for i, s := range append(segments, last...) {
 		p := piece{Segment: s, path: filepath.Join(t.TempDir(), fmt.Sprintf("segment%d", i))}
-		p.task = queue.Task{Job: "j", ID: queue.Video(i), First: s.First, Frames: len(s.PTS), Recipe: r}
+		p.task = queue.Task{Job: "j", ID: queue.Video(i), First: s.First, Frames: len(s.PTS), Decoded: src.Video.Picture.PixFmt, Recipe: r}
 		var packets []matroska.Packet
 		for k, n := range s.Carried {
 			packet := spool.Packet(n)
@@ -168,6 +168,41 @@ func TestSameInputGivesSameBytes(t *testing.T) {
 	second, _, err2 := p.encode(t.Context(), t, nothing)
 	if err := errors.Join(err1, err2); err != nil || first.SHA256 != second.SHA256 || first.Pixels != second.Pixels {
 		t.Errorf("%+v, then %+v, %v", first, second, err)
+	}
+}
+
+// A frame has one hash, however it gets to the encoder: as it was decoded by the same copy
+// that is hashed, or by another one where the formats differ, or may.
+func TestHashesAreOfDecodedFrames(t *testing.T) {
+	p := cut(t, openGOP(t))[1]
+	frames, err := chunk.Frames(t.Context(), tool(t), p.path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var hashes []string
+	for _, f := range frames {
+		if f.Rank >= p.task.First && f.Rank < p.task.First+p.task.Frames {
+			hashes = append(hashes, f.Mark)
+		}
+	}
+	want := chunk.Pixels(hashes)
+	encoded := map[string]string{} // by pixel format
+	for _, c := range []struct{ decoded, pixFmt string }{
+		{"yuv420p", "yuv420p"}, {"", "yuv420p"}, {"yuv420p", "yuv444p"}, {"", "yuv444p"},
+	} {
+		p := p
+		p.task.Decoded, p.task.Recipe.Picture.PixFmt = c.decoded, c.pixFmt
+		r, _, err := p.encode(t.Context(), t, nothing)
+		if err != nil {
+			t.Fatalf("%+v: %v", c, err)
+		}
+		if r.Pixels != want || len(hashes) != p.task.Frames {
+			t.Errorf("%+v: the digest of %d frames is %s, want %s", c, len(hashes), r.Pixels, want)
+		}
+		if before := encoded[c.pixFmt]; before != "" && before != r.SHA256 {
+			t.Errorf("%+v: the chunk is another one", c)
+		}
+		encoded[c.pixFmt] = r.SHA256
 	}
 }
 

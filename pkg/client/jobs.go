@@ -77,6 +77,11 @@ func (c *Client) Manifest(ctx context.Context, id string) ([]byte, error) {
 	return c.bytes(ctx, jobPath(id, "/manifest"))
 }
 
+// Plan returns the plan of a job whose source is split, as JSON.
+func (c *Client) Plan(ctx context.Context, id string) ([]byte, error) {
+	return c.bytes(ctx, jobPath(id, "/plan"))
+}
+
 // ManifestOf returns the manifest of the deliverable whose bytes have the SHA-256 sum, in
 // hexadecimal, as JSON.
 func (c *Client) ManifestOf(ctx context.Context, sum string) ([]byte, error) {

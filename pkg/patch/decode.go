@@ -16,43 +16,55 @@ import (
 	"github.com/reweave/reweave/pkg/ffmpeg"
 )
 
+// wanted says what is wanted of a film: frames that must decode, and of these the ones that
+// are hashed, which costs a third as much again, and the ones that are pictured.
+type wanted struct {
+	decode, hash, look []Frames
+	// width is that of the pictures.
+	width int
+}
+
 // decoded are frames of a film, as they come out of a decoder.
 type decoded struct {
 	Frames
-	hashes []string
-	// thumbs are small grey pictures of the frames, of thumbSize bytes each.
-	thumbs []byte
+	// hashes and pictures are those of the frames of which they are wanted, by number.
+	hashes   map[int]string
+	pictures map[int]thumb
 	// problem tells what the decoder complained of, or how many frames came out.
 	problem string
 }
-
-// part returns the decoded frames of a part.
-func (d decoded) part(want Frames) decoded {
-	from, to := want.From-d.From, want.To-d.From
-	return decoded{Frames: want, hashes: d.hashes[from:to], thumbs: d.thumbs[from*thumbSize : to*thumbSize]}
-}
-
-// Thumbs are so wide and high, in pixels.
-const thumbWidth, thumbHeight, thumbSize = 64, 36, 64 * 36
 
 // reel decodes a film, each stretch of it once.
 type reel struct {
 	*Film
 	tool *ffmpeg.Tool
+	want wanted
 	runs []decoded
+	// ahead has decoded some already; it may be nil.
+	ahead *Ahead
 }
 
-// decodeAll decodes what is wanted of several films, side by side. Stretches that overlap
-// or touch are decoded in one.
-func decodeAll(ctx context.Context, reels []*reel, want [][]Frames) error {
+// decodeAll decodes what is wanted of several films, side by side on so many cores. Stretches
+// that overlap or touch are decoded in one.
+func decodeAll(ctx context.Context, cores int, reels ...*reel) error {
+	n := 0
+	todo := make([][]int, len(reels)) // runs
+	for k, r := range reels {
+		r.runs = r.ahead.taken()
+		for _, f := range merge(r.want.decode) {
+			if !slices.ContainsFunc(r.runs, func(d decoded) bool { return r.want.has(d, f) }) {
+				todo[k] = append(todo[k], len(r.runs))
+				r.runs = append(r.runs, decoded{Frames: f})
+			}
+		}
+		n += len(todo[k])
+	}
 	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(runtime.GOMAXPROCS(0))
-	for i, r := range reels {
-		all := merge(want[i])
-		r.runs = make([]decoded, len(all))
-		for k, f := range all {
+	g.SetLimit(cores)
+	for k, r := range reels {
+		for _, i := range todo[k] {
 			g.Go(func() (err error) {
-				r.runs[k], err = decode(ctx, r.tool, r.Film, f)
+				r.runs[i], err = r.decode(ctx, r.runs[i].Frames, max(1, cores/n))
 				return err
 			})
 		}
@@ -60,15 +72,15 @@ func decodeAll(ctx context.Context, reels []*reel, want [][]Frames) error {
 	return g.Wait()
 }
 
-// take returns decoded frames from one closed keyframe to another. They are decoded by
-// themselves when they were not yet, or with others of which one has a problem.
+// take returns decoded frames from one closed keyframe to another, among others perhaps. They
+// are decoded by themselves when they were not yet, or with others of which one has a problem.
 func (r *reel) take(ctx context.Context, want Frames) (decoded, error) {
 	for _, d := range r.runs {
-		if d.From <= want.From && want.To <= d.To && d.problem == "" {
-			return d.part(want), nil
+		if r.want.has(d, want) {
+			return d, nil
 		}
 	}
-	return decode(ctx, r.tool, r.Film, want)
+	return r.decode(ctx, want, runtime.GOMAXPROCS(0))
 }
 
 // merge returns the same frames in order, in as few stretches as there can be.
@@ -88,14 +100,38 @@ func merge(all []Frames) (merged []Frames) {
 	return merged
 }
 
+// within returns the parts of some frames that lie in others, in order.
+func within(all []Frames, in Frames) (parts []Frames) {
+	for _, f := range merge(all) {
+		if f = (Frames{max(f.From, in.From), min(f.To, in.To)}); f.Len() > 0 {
+			parts = append(parts, f)
+		}
+	}
+	return parts
+}
+
+// numbers returns the number of each frame, in order.
+func numbers(parts []Frames) (all []int) {
+	for _, f := range parts {
+		for i := f.From; i < f.To; i++ {
+			all = append(all, i)
+		}
+	}
+	return all
+}
+
 // decode decodes frames from one closed keyframe to another.
-func decode(ctx context.Context, tool *ffmpeg.Tool, f *Film, want Frames) (d decoded, err error) {
-	before, at, behind := f.around(want.From)
+func (r *reel) decode(ctx context.Context, want Frames, threads int) (d decoded, err error) {
+	before, at, behind := r.around(want.From)
+	p := pass{
+		Frames: want, hash: within(r.want.hash, want), look: within(r.want.look, want), width: r.want.width,
+		first: (before + at) / 2, threads: threads,
+	}
 	// To the keyframe before a time between the first frame and the next, which is the first
 	// one itself. Where frames are missing then, the index may go by the times of decoding,
 	// by which another one is nearer: so once more, from a time before.
-	for _, seek := range []float64{(at + behind) / 2, (before + at) / 2} {
-		d, err = decodeFrom(ctx, tool, f, want, seek, (before+at)/2)
+	for _, p.seek = range []float64{(at + behind) / 2, p.first} {
+		d, err = r.run(ctx, p)
 		if err != nil || d.problem == "" {
 			break
 		}
@@ -103,23 +139,27 @@ func decode(ctx context.Context, tool *ffmpeg.Tool, f *Film, want Frames) (d dec
 	return d, err
 }
 
-// decodeFrom decodes frames, of which the first is shown behind the time first, beginning
-// where a seek goes to.
-func decodeFrom(ctx context.Context, tool *ffmpeg.Tool, f *Film, want Frames, seek, first float64) (decoded, error) {
-	d := decoded{Frames: want}
-	cmd := tool.Command(ctx, decodeArgs(f, want.Len(), seek, first, tool.Passthrough())...)
-	cmd.Reads(f.Path)
-	var grey bytes.Buffer
-	cmd.Stdout(&grey)
-	r, err := cmd.Pipe()
-	if err != nil {
-		return d, err
+// run is one run of a decoder.
+func (r *reel) run(ctx context.Context, p pass) (decoded, error) {
+	d := decoded{Frames: p.Frames}
+	cmd := r.tool.Command(ctx, p.args(r.Film, r.tool.Passthrough())...)
+	cmd.Reads(r.Path)
+	var raw bytes.Buffer
+	cmd.Stdout(&raw)
+	var sums [2][]string // of something of each frame, which counts them, and of whole ones
+	var g errgroup.Group
+	for i := range sums {
+		pipe, err := cmd.Pipe()
+		if err != nil {
+			return d, err
+		}
+		defer pipe.Close()
+		g.Go(func() (err error) { sums[i], err = readHashes(pipe); return err })
 	}
-	defer r.Close()
 	if err := cmd.Start(); err != nil {
 		return d, err
 	}
-	hashes, err := readHashes(r)
+	err := g.Wait()
 	if werr := cmd.Wait(ctx); werr != nil {
 		if ctx.Err() != nil {
 			return d, werr
@@ -128,32 +168,86 @@ func decodeFrom(ctx context.Context, tool *ffmpeg.Tool, f *Film, want Frames, se
 		return d, nil
 	}
 	if err != nil {
-		return d, fmt.Errorf("decode %s: %w", f.Name, err)
+		return d, fmt.Errorf("decode %s: %w", r.Name, err)
 	}
-	switch said := cmd.Log(); {
-	case said != "":
+	if said := cmd.Log(); said != "" {
 		d.problem = "the decoder complained: " + lastLine(said, "")
-	case len(hashes) != want.Len() || grey.Len() != want.Len()*thumbSize:
-		d.problem = fmt.Sprintf("%d frames come out of the %d from frame %d on", len(hashes), want.Len(), want.From)
-	default:
-		d.hashes, d.thumbs = hashes, grey.Bytes()
+	} else if !d.take(p, sums[0], sums[1], raw.Bytes()) {
+		d.problem = fmt.Sprintf("%d frames come out of the %d from frame %d on", len(sums[0]), p.Len(), p.From)
 	}
 	return d, nil
 }
 
-// decodeArgs decodes n frames once each and gives each twice: hashed to pipe:3, and small
-// and grey to stdout.
-func decodeArgs(f *Film, n int, seek, first float64, passthrough []string) []string {
-	text := func(seconds float64) string { return strconv.FormatFloat(seconds, 'f', 6, 64) }
-	graph := fmt.Sprintf("[0:v:0]trim=start=%s,split[hashes][large];[large]scale=%d:%d:flags=area,format=gray,settb=1/25,setpts=N[thumbs]",
-		text(first), thumbWidth, thumbHeight)
-	args := append(ffmpeg.Safe(), "-v", "error", "-copyts", "-xerror", "-threads", "1", "-seek_timestamp", "1", "-noaccurate_seek", "-ss", text(seek),
-		"-i", "file:"+f.Path, "-filter_complex", graph)
-	for _, out := range [][]string{{"[hashes]", "-f", "framehash", "-hash", "murmur3", "pipe:3"}, {"[thumbs]", "-enc_time_base", "1:25", "-f", "rawvideo", "pipe:1"}} {
-		args = append(args, "-map", out[0], "-frames:v", strconv.Itoa(n))
-		args = append(append(args, passthrough...), out[1:]...)
+// take takes what came out, and reports whether it is all.
+func (d *decoded) take(p pass, counted, hashes []string, raw []byte) bool {
+	hash, look := numbers(p.hash), numbers(p.look)
+	size := 0 // of a picture, whose height ffmpeg chose
+	if len(look) > 0 {
+		size = len(raw) / len(look)
 	}
-	return args
+	if len(counted) != p.Len() || len(hashes) != len(hash) || len(raw) != size*len(look) {
+		return false
+	}
+	d.hashes, d.pictures = make(map[int]string, len(hash)), make(map[int]thumb, len(look))
+	for i, n := range hash {
+		d.hashes[n] = hashes[i]
+	}
+	for i, n := range look {
+		d.pictures[n] = thumb{raw[i*size : (i+1)*size], p.width}
+	}
+	return true
+}
+
+// pass says what a decoder is to do.
+type pass struct {
+	Frames
+	hash, look []Frames
+	width      int
+	// seek is where it begins to read; what is shown before first is dropped. Both are in
+	// seconds.
+	seek, first float64
+	threads     int
+}
+
+// args decodes frames once each. A corner of each of them is hashed to pipe:3, which counts
+// them; those that are wanted are hashed to pipe:4 and given as small pictures to stdout.
+func (p pass) args(f *Film, passthrough []string) []string {
+	text := func(seconds float64) string { return strconv.FormatFloat(seconds, 'f', 6, 64) }
+	outputs := []struct {
+		name   string
+		n      int
+		filter string
+		args   []string
+	}{
+		{"all", p.Len(), "crop=min(iw\\,16):min(ih\\,16):0:0", []string{"-f", "framehash", "-hash", "crc32", "pipe:3"}},
+		{"hash", len(numbers(p.hash)), p.selected(p.hash), []string{"-f", "framehash", "-hash", "murmur3", "pipe:4"}},
+		{"look", len(numbers(p.look)), p.selected(p.look) + "," + small(f.Source.Video.Picture.Width, p.width) + ",settb=1/25,setpts=N", []string{"-enc_time_base", "1:25", "-f", "rawvideo", "pipe:1"}},
+	}
+	var graph, maps []string
+	split := ""
+	for _, o := range outputs {
+		if o.n == 0 {
+			continue
+		}
+		split += "[_" + o.name + "]"
+		graph = append(graph, "[_"+o.name+"]"+o.filter+"["+o.name+"]")
+		maps = append(maps, "-map", "["+o.name+"]", "-frames:v", strconv.Itoa(o.n))
+		maps = append(append(maps, passthrough...), o.args...)
+	}
+	head := fmt.Sprintf("[0:v:0]trim=start=%s,split=%d%s", text(p.first), len(graph), split)
+	args := append(ffmpeg.Safe(), "-v", "error", "-copyts", "-xerror", "-threads", strconv.Itoa(p.threads),
+		"-seek_timestamp", "1", "-noaccurate_seek", "-ss", text(p.seek), "-i", "file:"+f.Path,
+		"-filter_complex", strings.Join(append([]string{head}, graph...), ";"))
+	return append(args, maps...)
+}
+
+// selected is a filter that lets only some frames through.
+func (p pass) selected(parts []Frames) string {
+	var all []string
+	for _, f := range parts {
+		all = append(all, fmt.Sprintf("between(n\\,%d\\,%d)", f.From-p.From, f.To-1-p.From))
+	}
+	return "select=" + strings.Join(all, "+")
 }
 
 func lastLine(log, otherwise string) string {

@@ -64,6 +64,19 @@ const lateHidden = 64
 
 // Read reads all packets of a file's video, and digests the file.
 func Read(ctx context.Context, tool *ffmpeg.Tool, path, name string) (*Film, error) {
+	return ReadDigested(ctx, tool, path, name, func() (string, error) {
+		r, err := os.Open(path)
+		if err != nil {
+			return "", err
+		}
+		defer r.Close()
+		sum, _, err := store.Digest(r)
+		return sum, err
+	})
+}
+
+// ReadDigested is Read of a file whose SHA-256 the caller knows, or finds out meanwhile.
+func ReadDigested(ctx context.Context, tool *ffmpeg.Tool, path, name string, digest func() (string, error)) (*Film, error) {
 	f := &Film{Name: name}
 	var err error
 	if f.Path, err = filepath.Abs(path); err != nil {
@@ -73,20 +86,15 @@ func Read(ctx context.Context, tool *ffmpeg.Tool, path, name string) (*Film, err
 	if f.Source, err = tool.Probe(ctx, in, nil); err != nil {
 		return nil, err
 	}
+	info, err := os.Stat(f.Path)
+	if err != nil {
+		return nil, fmt.Errorf("find %s: %w", name, err)
+	}
+	f.Bytes = info.Size()
 	g, ctx := errgroup.WithContext(ctx)
-	g.Go(f.digest)
+	g.Go(func() (err error) { f.SHA256, err = digest(); return err })
 	g.Go(func() error { return f.read(ctx, tool, in) })
 	return f, g.Wait()
-}
-
-func (f *Film) digest() error {
-	r, err := os.Open(f.Path)
-	if err != nil {
-		return err
-	}
-	defer r.Close()
-	f.SHA256, f.Bytes, err = store.Digest(r)
-	return err
 }
 
 func (f *Film) read(ctx context.Context, tool *ffmpeg.Tool, in ffmpeg.Input) error {

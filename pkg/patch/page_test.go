@@ -142,14 +142,7 @@ func TestPicturesShowWhatChanged(t *testing.T) {
 	if err != nil || len(pairs) != 2 {
 		t.Fatal(len(pairs), err)
 	}
-	bright := func(b []byte) uint32 {
-		img, err := jpeg.Decode(bytes.NewReader(b))
-		if err != nil {
-			t.Fatal(err)
-		}
-		y, _, _, _ := img.At(80, 45).RGBA()
-		return y >> 8
-	}
+	bright := func(b []byte) uint32 { return brightness(t, b) }
 	if before, after := bright(pairs[0].Before), bright(pairs[0].After); before > 160 || after < 200 {
 		t.Errorf("the pictures are of brightness %d and %d, want grey and white", before, after)
 	}
@@ -162,5 +155,42 @@ func TestPicturesShowWhatChanged(t *testing.T) {
 	}
 	if want := base64.StdEncoding.EncodeToString(pairs[0].After); elements(t, b.String())["img"] != 3 || !strings.Contains(html.UnescapeString(b.String()), want) {
 		t.Errorf("the page shows %d pictures, want 3", elements(t, b.String())["img"])
+	}
+}
+
+// brightness is that of the middle of a picture.
+func brightness(t *testing.T, b []byte) uint32 {
+	t.Helper()
+	img, err := jpeg.Decode(bytes.NewReader(b))
+	if err != nil {
+		t.Fatal(err)
+	}
+	y, _, _, _ := img.At(img.Bounds().Dx()/2, img.Bounds().Dy()/2).RGBA()
+	return y >> 8
+}
+
+// So they do where there are more frames to look at than are held in the size of the pictures.
+func TestPicturesOfLongChangesShowWhatChanged(t *testing.T) {
+	mediatest.NoLeaks(t)
+	tool, err := ffmpeg.Find(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	film := func(filter string) string {
+		return mediatest.Make(t, "a.mp4", "-f", "lavfi", "-i", "color=c=gray:s=160x90:r=25:d=40", "-vf", filter, "-c:v", "libx264", "-preset", "ultrafast", "-g", "250")
+	}
+	before, after := film("null"), film("drawbox=t=fill:c=white:enable='between(n,260,261)+between(n,990,991)'")
+	r, err := patch.ProveFiles(t.Context(), tool, before, after, true)
+	if err != nil || len(r.Changes) != 2 || r.Changes[0].New.Len()+r.Changes[1].New.Len() != 500 {
+		t.Fatalf("%+v %v, want two changes of 250 frames", r, err)
+	}
+	pairs, err := patch.Pictures(t.Context(), tool, r, before, after)
+	if err != nil || len(pairs) != 2 {
+		t.Fatal(len(pairs), err)
+	}
+	for i, p := range pairs {
+		if before, after := brightness(t, p.Before), brightness(t, p.After); before > 160 || after < 200 {
+			t.Errorf("the pictures of change %d are of brightness %d and %d, want grey and white", i, before, after)
+		}
 	}
 }

@@ -35,6 +35,10 @@ func Pictures(ctx context.Context, tool *ffmpeg.Tool, r *Report, base, out strin
 	}
 	for i := range pairs {
 		ch := &r.Changes[i]
+		if ch.pair != nil {
+			pairs[i] = *ch.pair
+			continue
+		}
 		take(&pairs[i].Before, base, ch.Old.Len(), ch.OldStart, ch.OldEnd, ch.look)
 		take(&pairs[i].After, out, ch.New.Len(), ch.Start, ch.End, ch.look)
 	}
@@ -58,19 +62,37 @@ func (r *Report) looks() (all []*Announced) {
 	return all
 }
 
+// add wants frames decoded and pictured.
+func (w *wanted) add(f Frames) {
+	w.decode, w.look = append(w.decode, f), append(w.look, f)
+}
+
+// maxKept is how many frames are held, of each film, in the size in which they are shown;
+// with more they are smaller, and those that differ most are decoded once more.
+const maxKept = 400
+
+func lookWidth(looks []*Announced) int {
+	n := 0
+	for _, ch := range looks {
+		n += ch.New.Len()
+	}
+	if n > maxKept {
+		return gridWidth
+	}
+	return stillWidth
+}
+
 // lookAt finds where a change differs most.
 func (ch *Announced) lookAt(before, after decoded) {
-	most := -1
+	most, at := -1, 0
 	for k := range ch.New.Len() {
-		sum := 0
-		for i := k * thumbSize; i < (k+1)*thumbSize; i++ {
-			d := int(before.thumbs[i]) - int(after.thumbs[i])
-			sum += d * d
+		if d := before.pictures[ch.Old.From+k].distance(after.pictures[ch.New.From+k]); d > most {
+			most, at = d, k
 		}
-		if sum > most {
-			most = sum
-			ch.look = (float64(k) + 0.25) / float64(ch.New.Len())
-		}
+	}
+	ch.look = (float64(at) + 0.25) / float64(ch.New.Len())
+	if a, b := before.pictures[ch.Old.From+at], after.pictures[ch.New.From+at]; a.width == stillWidth {
+		ch.pair = &Pair{a.jpeg(), b.jpeg()}
 	}
 }
 
@@ -80,7 +102,7 @@ const stillWidth = 384
 // still returns the frame of a film that is shown at a time in seconds.
 func still(ctx context.Context, tool *ffmpeg.Tool, path string, at float64) ([]byte, error) {
 	cmd := tool.Command(ctx, append(ffmpeg.Safe(), "-ss", strconv.FormatFloat(at, 'f', 6, 64), "-i", "file:"+path, "-map", "0:v:0",
-		"-frames:v", "1", "-vf", fmt.Sprintf("scale=%d:-2:out_range=pc,format=yuvj420p", stillWidth), "-c:v", "mjpeg", "-q:v", "5", "-f", "image2pipe", "pipe:1")...)
+		"-frames:v", "1", "-vf", small(0, stillWidth), "-c:v", "mjpeg", "-q:v", "5", "-f", "image2pipe", "pipe:1")...)
 	cmd.Reads(path)
 	var picture bytes.Buffer
 	cmd.Stdout(&picture)

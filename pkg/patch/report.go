@@ -73,8 +73,10 @@ type Announced struct {
 	OldStart float64 `json:"old_start"`
 	OldEnd   float64 `json:"old_end"`
 	Why      string  `json:"why"`
-	// look is where its pictures are taken, as a part of its length.
+	// look is where its pictures are taken, as a part of its length; pair are the pictures,
+	// where they were taken already.
 	look float64
+	pair *Pair
 	// Chunks are the chunks of the patched film that lie in the change, where its manifest
 	// is known.
 	Chunks []Chunk `json:"chunks,omitempty"`
@@ -96,13 +98,13 @@ func ProveFiles(ctx context.Context, tool *ffmpeg.Tool, base, out string, look b
 	if err := g.Wait(); err != nil {
 		return nil, err
 	}
-	return Prove(ctx, tool, old, film, look)
+	return Prove(ctx, tool, old, film, look, nil)
 }
 
 // Prove compares two films and decodes every seam. Nothing but the files is read. With look,
 // it also decodes the changes, short ones whole, for [Pictures] to show them where they
-// differ most.
-func Prove(ctx context.Context, tool *ffmpeg.Tool, old, film *Film, look bool) (*Report, error) {
+// differ most. ahead, which may be nil, has decoded some of old.
+func Prove(ctx context.Context, tool *ffmpeg.Tool, old, film *Film, look bool, ahead *Ahead) (*Report, error) {
 	c, err := Compare(old, film)
 	if err != nil {
 		return nil, err
@@ -112,29 +114,39 @@ func Prove(ctx context.Context, tool *ffmpeg.Tool, old, film *Film, look bool) (
 		Kept: c.Kept, Changes: []Announced{}, Seams: []Seam{}, Proved: true,
 	}
 	for _, ch := range c.Changes {
-		origin, before := film.seconds(0), old.seconds(0)
-		r.Changes = append(r.Changes, Announced{
-			Change: ch, Start: micros(film.seconds(ch.New.From) - origin), End: micros(film.seconds(ch.New.To) - origin), Why: why(ch),
-			OldStart: micros(old.seconds(ch.Old.From) - before), OldEnd: micros(old.seconds(ch.Old.To) - before), look: 0.5,
-		})
+		a := old.announce(ch)
+		origin := film.seconds(0)
+		a.Start, a.End = micros(film.seconds(ch.New.From)-origin), micros(film.seconds(ch.New.To)-origin)
+		r.Changes = append(r.Changes, a)
 	}
 	if r.Tracks, err = tracksOf(ctx, tool, old, film); err != nil {
 		return nil, err
 	}
-	return r, r.decode(ctx, &reel{Film: old, tool: tool}, &reel{Film: film, tool: tool}, c, look)
+	return r, r.decode(ctx, &reel{Film: old, tool: tool, ahead: ahead}, &reel{Film: film, tool: tool}, c, look)
+}
+
+// announce tells of a change of f, for where f has it; the patched film is taken to have it
+// there, too.
+func (f *Film) announce(ch Change) Announced {
+	origin := f.seconds(0)
+	a := Announced{Change: ch, Why: why(ch), OldStart: micros(f.seconds(ch.Old.From) - origin), OldEnd: micros(f.seconds(ch.Old.To) - origin), look: 0.5}
+	a.Start, a.End = a.OldStart, a.OldEnd
+	return a
 }
 
 // decode checks the seams, and looks at the changes.
 func (r *Report) decode(ctx context.Context, base, out *reel, c Comparison, look bool) error {
 	var looks []*Announced
-	var more [2][]Frames
 	if look {
 		looks = r.looks()
 	}
+	width := lookWidth(looks)
+	base.want.width, out.want.width = width, width
 	for _, ch := range looks {
-		more[0], more[1] = append(more[0], ch.Old), append(more[1], ch.New)
+		base.want.add(ch.Old)
+		out.want.add(ch.New)
 	}
-	seams, err := checkSeams(ctx, base, out, c, more)
+	seams, err := checkSeams(ctx, base, out, c)
 	if err != nil {
 		return err
 	}

@@ -3,6 +3,7 @@ package patch
 import (
 	"context"
 	"fmt"
+	"runtime"
 )
 
 // Seam is a place where kept frames meet changed ones, and what decoding across it gave.
@@ -25,17 +26,19 @@ const groups = 2
 // decoder must not complain, every frame must come out, and each kept frame must be the
 // frame of base that it was. base and out decode what it needs, and what else is wanted of
 // each.
-func checkSeams(ctx context.Context, base, out *reel, c Comparison, more [2][]Frames) ([]Seam, error) {
+func checkSeams(ctx context.Context, base, out *reel, c Comparison) ([]Seam, error) {
 	var seams []Seam
-	for _, at := range c.seams(out.Frames()) {
+	for _, at := range c.seams(out.Film.Frames()) {
 		s := Seam{At: at, Decoded: Frames{out.back(at, groups), out.forth(at, groups)}}
 		seams = append(seams, s)
-		more[1] = append(more[1], s.Decoded)
+		out.want.decode = append(out.want.decode, s.Decoded)
 		for _, k := range c.keptIn(s.Decoded) {
-			more[0] = append(more[0], k.Old)
+			out.want.hash = append(out.want.hash, k.New)
+			base.want.hash = append(base.want.hash, k.Old)
+			base.want.decode = append(base.want.decode, k.Old)
 		}
 	}
-	if err := decodeAll(ctx, []*reel{base, out}, more[:]); err != nil {
+	if err := decodeAll(ctx, runtime.GOMAXPROCS(0), base, out); err != nil {
 		return nil, err
 	}
 	for i := range seams {
@@ -86,8 +89,8 @@ func (s *Seam) check(ctx context.Context, base, out *reel, c Comparison) error {
 			s.Problem = base.Name + ": " + before.problem
 			return nil
 		}
-		for i, hash := range got.part(k.New).hashes {
-			if hash != before.hashes[i] {
+		for i := range k.New.Len() {
+			if hash := got.hashes[k.New.From+i]; hash == "" || hash != before.hashes[k.Old.From+i] {
 				s.Problem = fmt.Sprintf("frame %d is not frame %d of %s any more", k.New.From+i, k.Old.From+i, base.Name)
 				return nil
 			}

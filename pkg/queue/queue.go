@@ -68,6 +68,9 @@ type Task struct {
 	Frames int `json:"frames"`
 	// Start is the number of the first owned frame in the whole deliverable.
 	Start int `json:"start"`
+	// Decoded is the pixel format that the segment's frames have before they are converted
+	// to the recipe's, "" where unknown.
+	Decoded string `json:"decoded,omitempty"`
 	// Recipe is what the encoder is given; for audio only Codec and Encoder count.
 	Recipe recipe.Recipe `json:"recipe"`
 	// Key is the chunk key: where the result is kept.

@@ -25,7 +25,20 @@ type Getter interface {
 // name resolves to and wherever a redirect leads, an address of this machine, of a
 // private network or of a cloud's metadata service is refused when it is dialled. A
 // redirect from https to plain http is refused too.
-func GuardedClient() *http.Client { return guarded(public) }
+func GuardedClient() *http.Client {
+	return guarded(func(a netip.Addr) bool { return public(a) && !isOwn(a, net.InterfaceAddrs) })
+}
+
+// isOwn reports whether an address is one of this machine's own, on which services listen
+// that are not meant for everybody, though the address be a public one. Where the system
+// doesn't tell, no address is.
+func isOwn(a netip.Addr, addresses func() ([]net.Addr, error)) bool {
+	all, _ := addresses()
+	return slices.ContainsFunc(all, func(own net.Addr) bool {
+		p, err := netip.ParsePrefix(own.String())
+		return err == nil && p.Addr().Unmap() == a.Unmap().WithZone("")
+	})
+}
 
 func guarded(allowed func(netip.Addr) bool) *http.Client {
 	d := &net.Dialer{Timeout: 30 * time.Second, Control: func(_, address string, _ syscall.RawConn) error {
@@ -60,13 +73,22 @@ var reserved = []netip.Prefix{
 	netip.MustParsePrefix("100.64.0.0/10"),    // shared with the provider (RFC 6598); Alibaba's metadata
 	netip.MustParsePrefix("168.63.129.16/32"), // Azure's wire server
 	netip.MustParsePrefix("192.0.0.0/24"),     // protocol assignments (RFC 6890); Oracle's metadata
+	netip.MustParsePrefix("192.0.2.0/24"),     // documentation (RFC 5737)
+	netip.MustParsePrefix("192.88.99.0/24"),   // relays of 6to4 (RFC 7526)
 	netip.MustParsePrefix("198.18.0.0/15"),    // benchmarks (RFC 2544)
+	netip.MustParsePrefix("198.51.100.0/24"),  // documentation (RFC 5737)
+	netip.MustParsePrefix("203.0.113.0/24"),   // documentation (RFC 5737)
 	netip.MustParsePrefix("240.0.0.0/4"),      // once for future use (RFC 1112)
 	netip.MustParsePrefix("::/96"),            // IPv4-compatible (RFC 4291)
+	netip.MustParsePrefix("::ffff:0:0:0/96"),  // IPv4-translated (RFC 2765)
 	netip.MustParsePrefix("64:ff9b::/96"),     // IPv4 behind NAT64 (RFC 6052)
 	netip.MustParsePrefix("64:ff9b:1::/48"),   // the same, locally (RFC 8215)
-	netip.MustParsePrefix("2001::/32"),        // IPv4 in Teredo (RFC 4380)
+	netip.MustParsePrefix("100::/16"),         // discard-only (RFC 6666, RFC 9780)
+	netip.MustParsePrefix("2001::/23"),        // protocol assignments (RFC 2928); IPv4 in Teredo (RFC 4380)
+	netip.MustParsePrefix("2001:db8::/32"),    // documentation (RFC 3849)
 	netip.MustParsePrefix("2002::/16"),        // IPv4 in 6to4 (RFC 3056)
+	netip.MustParsePrefix("3fff::/20"),        // documentation (RFC 9637)
+	netip.MustParsePrefix("5f00::/16"),        // segment routing (RFC 9602)
 	netip.MustParsePrefix("fec0::/10"),        // site-local (RFC 3879)
 }
 

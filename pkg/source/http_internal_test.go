@@ -25,6 +25,8 @@ func TestPublic(t *testing.T) {
 		"100.100.100.200": false, "100.64.0.1": false, "192.0.0.192": false, "168.63.129.16": false,
 		"198.18.0.1": false, "224.0.0.1": false, "239.1.1.1": false, "ff02::1": false, "240.0.0.1": false, "255.255.255.255": false,
 		"::ffff:127.0.0.1": false, "::ffff:10.0.0.1": false, "::ffff:8.8.8.8": true, "::127.0.0.1": false,
+		"192.0.2.1": false, "198.51.100.1": false, "203.0.113.1": false, "2001:db8::1": false, "3fff::1": false,
+		"::ffff:0:127.0.0.1": false, "100::1": false, "2001:20::1": false, "5f00::1": false, "192.88.99.1": false,
 		"64:ff9b::7f00:1": false, "64:ff9b:1::1": false, "2002:7f00:1::": false, "2001:0:7f00:1::": false,
 	} {
 		if got := public(netip.MustParseAddr(address)); got != want {

@@ -15,6 +15,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"time"
 
 	"github.com/reweave/reweave/pkg/fault"
 	"github.com/reweave/reweave/pkg/ffmpeg"
@@ -31,6 +32,8 @@ type Opener struct {
 	Stdin io.Reader
 	// LocalPaths allows paths of this machine.
 	LocalPaths bool
+	// Stall is how long the next 64 KiB of a source from elsewhere may take; 0 for any time.
+	Stall time.Duration
 }
 
 // Source is an opened source.
@@ -66,7 +69,7 @@ func (o *Opener) Open(ctx context.Context, j job.Job, dir string) (*Source, erro
 	if job.KindOf(spec.Source) == job.LocalPath {
 		return o.openPath(spec.Source)
 	}
-	r, err := o.stream(ctx, j)
+	r, err := o.patiently(ctx, j)
 	if err != nil {
 		return nil, err
 	}
@@ -90,6 +93,21 @@ func (o *Opener) Open(ctx context.Context, j job.Job, dir string) (*Source, erro
 		return nil, err
 	}
 	return s, nil
+}
+
+// patiently opens a stream that ends with an error when it comes to a standstill. What comes
+// on standard input may take its time.
+func (o *Opener) patiently(ctx context.Context, j job.Job) (io.ReadCloser, error) {
+	if o.Stall <= 0 || job.KindOf(j.Spec.Source) == job.Stdin {
+		return o.stream(ctx, j)
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	r, err := o.stream(ctx, j)
+	if err != nil {
+		cancel(nil)
+		return nil, err
+	}
+	return &patient{ReadCloser: r, where: job.ShownSource(j.Spec.Source), limit: o.Stall, cancel: cancel}, nil
 }
 
 func (o *Opener) stream(ctx context.Context, j job.Job) (io.ReadCloser, error) {

@@ -61,7 +61,7 @@ func TestShapes(t *testing.T) {
 		"leading pictures":             {"k0 p1 k4 p2 p3 p5 p6", "0-4[0 1 2 3] 2-6[4 5 6]"},
 		"a keyframe that is not clean": {"k0 p1 p2 K3 p4 p5", "0-5[0 1 2 3 4 5]"},
 		"a rest that is too short":     {"k0 p1 p2 k3 p4", "0-4[0 1 2 3 4]"},
-		"head cut off":                 {"x0 d1 p2 k3 p4 k5 p6 p7", "0-4[2 3 4] 5-7[5 6 7]"},
+		"head cut off":                 {"x0 d1 p2 K3 p4 k5 p6 p7", "0-4[2 3 4] 5-7[5 6 7]"},
 		"tail cut off":                 {"k0 p1 p2 k3 p4 p5 d6 x7 d8", "0-2[0 1 2] 3-8[3 4 5]"},
 		"keyframe behind later frames": {"k0 p1 p5 k4 p2 p3 p6 p7", "0-7[0 1 2 3 4 5 6 7]"},
 		"shown before its keyframe":    {"k0 p1 p2 k4 p5 p3 p6 p7", "0-7[0 1 2 3 4 5 6 7]"},

@@ -9,10 +9,9 @@
 // an open GOP that reaches past the next keyframe, whose leading pictures are shown
 // before it and belong to the segment before; so the next segment leaves them out.
 //
-// Which keyframes become boundaries depends on their content and on the distances
-// between them, never on their position in the film: after an insertion the same
-// boundaries are found again a little later, so that all chunks behind it are still
-// the same (see [Rule]).
+// Which keyframes become boundaries depends on their content and on what is near them,
+// never on their position in the film: behind an insertion the boundaries are the same
+// as before, a little later, so that all chunks there are still the same (see [Rule]).
 package split
 
 import (
@@ -66,7 +65,6 @@ type candidate struct {
 	at    int // packet number
 	leads int // how many packets right behind it are shown before it
 	pts   int64
-	gap   float64 // seconds since the keyframe before
 	hash  uint64
 }
 
@@ -80,11 +78,10 @@ type Cutter struct {
 	lead    int      // packets after packets[0] that the segment before owns
 	begun   bool     // a boundary was set; until then the first frame is not known for sure
 	cands   []candidate
+	judged  int        // of cands, those that were found to be no landmarks
 	open    *candidate // a keyframe whose leading pictures may still be coming
-	lastKey int64      // presentation time of the last keyframe
-	hasKey  bool
-	begin   int64 // presentation time at which the current segment begins
-	maxPTS  int64 // the latest presentation time of a shown packet
+	begin   int64      // presentation time at which the current segment begins
+	maxPTS  int64      // the latest presentation time of a shown packet
 	hasMax  bool
 }
 
@@ -115,7 +112,7 @@ func (c *Cutter) Push(p Packet) ([]Segment, error) {
 		}
 		c.see(p.PTS)
 	}
-	return c.cut()
+	return c.cut(false)
 }
 
 // see takes note of a shown packet's time. A candidate that is shown after it, though
@@ -137,7 +134,7 @@ func (c *Cutter) Flush() ([]Segment, error) {
 	if c.open != nil {
 		c.close()
 	}
-	out, err := c.cut()
+	out, err := c.cut(true)
 	if err != nil || len(c.packets) == 0 {
 		return out, err
 	}
@@ -167,15 +164,10 @@ func (c *Cutter) check(p Packet) error {
 // offer makes a clean keyframe a candidate, unless something shown after it, or at the
 // same time, came before it. (What is shown before it and comes later shows in close.)
 func (c *Cutter) offer(n int, p Packet) {
-	gap := 0.0
-	if c.hasKey {
-		gap = c.seconds(p.PTS - c.lastKey)
-	}
-	c.lastKey, c.hasKey = p.PTS, true
 	if n == c.base || c.hasMax && p.PTS <= c.maxPTS {
 		return
 	}
-	c.open = &candidate{at: n, pts: p.PTS, gap: gap, hash: p.Hash}
+	c.open = &candidate{at: n, pts: p.PTS, hash: p.Hash}
 }
 
 func (c *Cutter) close() {
@@ -186,27 +178,37 @@ func (c *Cutter) close() {
 func (c *Cutter) seconds(ticks int64) float64 { return float64(ticks) * c.tb.Float() }
 
 // cut emits segments while the rule finds boundaries.
-func (c *Cutter) cut() ([]Segment, error) {
+func (c *Cutter) cut(ended bool) ([]Segment, error) {
 	var out []Segment
 	for {
-		i := c.rule.choose(c)
-		if i < 0 {
+		chosen := c.rule.choose(c, ended)
+		if len(chosen) == 0 {
 			return out, nil
 		}
-		b := c.cands[i]
-		n := b.at - c.base
-		if b.leads > 0 { // they are decoded from the boundary's keyframe
-			n += 1 + b.leads
+		for _, i := range chosen {
+			s, err := c.end(c.cands[i])
+			if err != nil {
+				return out, err
+			}
+			out = append(out, s)
 		}
-		s, err := c.segment(n, b.pts)
-		if err != nil {
-			return out, err
-		}
-		out = append(out, s)
-		c.packets = slices.Clone(c.packets[b.at-c.base:])
-		c.base, c.lead, c.begun, c.begin = b.at, b.leads, true, b.pts
-		c.cands = slices.Clone(c.cands[i+1:])
+		c.cands, c.judged = slices.Clone(c.cands[chosen[len(chosen)-1]+1:]), 0
 	}
+}
+
+// end ends the current segment at a boundary.
+func (c *Cutter) end(b candidate) (Segment, error) {
+	n := b.at - c.base
+	if b.leads > 0 { // they are decoded from the boundary's keyframe
+		n += 1 + b.leads
+	}
+	s, err := c.segment(n, b.pts)
+	if err != nil {
+		return s, err
+	}
+	c.packets = slices.Clone(c.packets[b.at-c.base:])
+	c.base, c.lead, c.begun, c.begin = b.at, b.leads, true, b.pts
+	return s, nil
 }
 
 // segment makes the segment of the first n packets that owns what is shown before end.

@@ -132,18 +132,18 @@ func checkLengths(t rapid.TB, r split.Rule, f film, segments []split.Segment) {
 	shown := f.shown()
 	last := shown[len(shown)-1]
 	for i, s := range segments {
-		begin, end, limit := s.PTS[0], last, r.Max+r.Min
+		begin, end := s.PTS[0], last
 		if i+1 < len(segments) {
-			end, limit = segments[i+1].PTS[0], r.Max
+			end = segments[i+1].PTS[0]
 		}
 		if seconds(end-begin) < r.Min && len(segments) > 1 {
 			t.Fatalf("segment %d of %d is %g s long, less than %g", i, len(segments), seconds(end-begin), r.Min)
 		}
 		could := slices.ContainsFunc(keys, func(k int64) bool {
-			return seconds(k-begin) >= r.Min && seconds(k-begin) <= r.Max && seconds(last-k) >= r.Min
+			return seconds(k-begin) >= r.Min && seconds(end-k) >= r.Min
 		})
-		if seconds(end-begin) > limit && could {
-			t.Fatalf("segment %d of %d is %g s long, more than %g", i, len(segments), seconds(end-begin), limit)
+		if seconds(end-begin) > r.Max && could {
+			t.Fatalf("segment %d of %d is %g s long, more than %g", i, len(segments), seconds(end-begin), r.Max)
 		}
 	}
 }

@@ -26,6 +26,8 @@ type Pool[L Returner] struct {
 	// Handle does one piece and settles its lease. It may call free, once, when the rest
 	// of it needs no slot: the next piece is then taken beside that rest.
 	Handle func(ctx context.Context, lease L, free func())
+	// Rests is how many such rests there may be at once beside each slot; 0 stands for 1.
+	Rests int
 	// Beside runs as long as work is done: watching for news, sweeping. Each ends when
 	// its context does.
 	Beside []func(ctx context.Context) error
@@ -58,11 +60,14 @@ func (p Pool[L]) Run(ctx context.Context, drain <-chan struct{}) error {
 }
 
 // loop takes one piece of work after another until pull ends. At the most one is in hand
-// beside the rest of the one before.
+// beside the rests of those before.
 func (p Pool[L]) loop(ctx, pull context.Context, next func(context.Context) (L, error)) error {
-	rest := make(chan struct{}) // closed when the piece before is done
-	close(rest)
-	defer func() { <-rest }()
+	rests := make(chan struct{}, max(p.Rests, 1))
+	defer func() {
+		for range cap(rests) { // until all are done
+			rests <- struct{}{}
+		}
+	}()
 	for {
 		lease, err := next(pull)
 		switch {
@@ -80,10 +85,10 @@ func (p Pool[L]) loop(ctx, pull context.Context, next func(context.Context) (L, 
 		}()
 		select {
 		case <-freed:
+			rests <- struct{}{} // the next piece waits for one of them, when there are enough
+			go func() { <-ended; <-rests }()
 		case <-ended:
 		}
-		<-rest
-		rest = ended
 	}
 }
 

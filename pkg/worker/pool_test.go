@@ -200,3 +200,29 @@ func TestPoolTakesTheNextBesideTheRest(t *testing.T) {
 		}
 	})
 }
+
+// As many rests as are allowed go on beside the next piece, and no more.
+func TestPoolBoundsTheRests(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d, drain := newDesk(), make(chan struct{})
+		d.put(10)
+		handle := func(ctx context.Context, p piece, free func()) { free(); d.handle(ctx, p, free) }
+		done := make(chan error, 1)
+		go func() {
+			done <- worker.Pool[piece]{Slots: 2, Rests: 3, Next: d.next, Handle: handle}.Run(t.Context(), drain)
+		}()
+		pass(time.Second)
+		// The last of each slot is freed, too, and waits to be counted among the rests.
+		if n := d.busy.Load(); n != 8 {
+			t.Errorf("%d pieces at once, want three rests and one more in two slots", n)
+		}
+		pass(time.Minute)
+		if d.handled.Load() != 8 || d.busy.Load() != 2 {
+			t.Errorf("%d pieces done and %d begun after a minute", d.handled.Load(), d.busy.Load())
+		}
+		close(drain)
+		if err := <-done; err != nil || d.handled.Load() != 10 {
+			t.Errorf("%d pieces done behind the drain, %v", d.handled.Load(), err)
+		}
+	})
+}

@@ -46,6 +46,13 @@ func (s *Server) routeOutput() {
 		},
 	}, s.manifest)
 	register(s, auth.Read, huma.Operation{
+		OperationID: "get-plan", Method: http.MethodGet, Path: "/v1/jobs/{id}/plan", Tags: []string{"jobs"},
+		Summary: "Fetch the plan of a job whose source is split", Errors: []int{http.StatusNotFound, http.StatusConflict},
+		Responses: map[string]*huma.Response{
+			"200": {Description: "The plan", Content: map[string]*huma.MediaType{"application/json": {Schema: &huma.Schema{Type: huma.TypeObject}}}},
+		},
+	}, s.plan)
+	register(s, auth.Read, huma.Operation{
 		OperationID: "find-manifest", Method: http.MethodGet, Path: "/v1/manifests/{sha256}", Tags: []string{"jobs"},
 		Summary: "Find the manifest of a deliverable by its digest", Errors: []int{http.StatusNotFound, http.StatusUnprocessableEntity},
 		Responses: map[string]*huma.Response{
@@ -159,6 +166,26 @@ func (s *Server) manifest(ctx context.Context, in *jobRef) (*huma.StreamResponse
 	b, err := store.Read(ctx, s.store, j.Output.Manifest, j.Output.ManifestSHA256)
 	if err != nil {
 		return nil, gone(j.ID, err)
+	}
+	return jsonBody(b), nil
+}
+
+// plan returns a job's plan. One that was lost is made again before the job is done.
+func (s *Server) plan(ctx context.Context, in *jobRef) (*huma.StreamResponse, error) {
+	j, err := s.job(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	none := statusError(http.StatusConflict, "no-plan", fmt.Sprintf("job %s has no plan, it is %s", j.ID, j.State), "wait until its source is split")
+	if j.Plan == "" {
+		return nil, none
+	}
+	b, err := store.Read(ctx, s.store, j.Plan, j.PlanSHA256)
+	switch {
+	case errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrDigest):
+		return nil, none
+	case err != nil:
+		return nil, fmt.Errorf("open plan: %w", err)
 	}
 	return jsonBody(b), nil
 }

@@ -153,15 +153,8 @@ func (s *service) introduce(ctx context.Context) error {
 // recall makes known again what this worker can do, where a server that lost its store
 // knows nothing of it: jobs wait until somebody has their encoder.
 func (s *service) recall(ctx context.Context) error {
-	known, err := s.env.Bus.Encoders(ctx)
-	if err != nil {
-		return err
-	}
 	for _, mine := range s.me.Encoders {
-		if slices.ContainsFunc(known, func(e queue.Encoder) bool { return e.Name == mine.Name && e.Build == mine.Build }) {
-			continue
-		}
-		if err := s.env.Bus.AnnounceEncoder(ctx, mine); err != nil {
+		if err := s.env.Bus.RecallEncoder(ctx, mine); err != nil {
 			return err
 		}
 	}

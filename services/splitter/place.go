@@ -80,7 +80,7 @@ func (p *placer) take(ctx context.Context, s stretch, times []int64) error {
 	p.frames += len(times)
 	p.reused++
 	p.mu.Unlock()
-	if _, err := p.w.offer(ctx, p.task(i, start, seg), nil); err != nil {
+	if _, err := p.w.offer(ctx, p.task(i, start, seg, ""), nil); err != nil {
 		return fmt.Errorf("take over chunk %d: %w", i, err)
 	}
 	return nil
@@ -123,7 +123,7 @@ func (p *placer) place(ctx context.Context, i, start int, r *reel, s split.Segme
 		Digest: digest, First: s.First, Bytes: file.Size(), Times: plan.NewTimes(times),
 		Key: chunk.Key(digest, s.First, len(s.PTS), p.w.plan.Recipe),
 	}
-	waits, err := p.w.offer(ctx, p.task(i, start, seg), file.Open())
+	waits, err := p.w.offer(ctx, p.task(i, start, seg, r.pixFmt), file.Open())
 	if err != nil {
 		return fmt.Errorf("store segment %d: %w", i, err)
 	}
@@ -140,13 +140,14 @@ func (p *placer) place(ctx context.Context, i, start int, r *reel, s split.Segme
 	return p.pause(ctx)
 }
 
-// task is the task of segment number i, whose first frame is number start.
-func (p *placer) task(i, start int, s plan.Segment) queue.Task {
+// task is the task of segment number i, whose first frame is number start, and whose frames
+// have this pixel format.
+func (p *placer) task(i, start int, s plan.Segment, pixFmt string) queue.Task {
 	j := p.w.job
 	return queue.Task{
 		Job: j.ID, ID: queue.Video(i), Class: j.Spec.Class, Window: p.w.window, Tenant: j.Tenant, Slots: j.Slots,
 		Source: store.SegmentKey(j.ID, s.Digest), SHA256: s.Digest, Bytes: s.Bytes,
-		First: s.First, Frames: s.Times.Len(), Start: start, Recipe: p.w.plan.Recipe, Key: s.Key,
+		First: s.First, Frames: s.Times.Len(), Start: start, Decoded: pixFmt, Recipe: p.w.plan.Recipe, Key: s.Key,
 	}
 }
 

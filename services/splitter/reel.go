@@ -17,6 +17,7 @@ import (
 type reel struct {
 	w      *work
 	name   string
+	pixFmt string
 	demux  *demux.Demuxer
 	spool  *demux.Spool
 	track  matroska.Track
@@ -39,7 +40,7 @@ func (w *work) openReel(ctx context.Context, src *source.Source, info media.Sour
 		return nil, err
 	}
 	return &reel{
-		w: w, name: src.Input.Name, demux: d, spool: demux.NewSpool(w.dir), track: d.Track(),
+		w: w, name: src.Input.Name, pixFmt: info.Video.Picture.PixFmt, demux: d, spool: demux.NewSpool(w.dir), track: d.Track(),
 		cutter: split.New(split.Rule{Min: w.job.Spec.ChunkMin, Max: w.job.Spec.ChunkMax}, d.TimeBase()),
 	}, nil
 }

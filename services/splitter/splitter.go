@@ -33,6 +33,12 @@ type Config struct {
 	// Ahead bounds the segments that wait for an encoder.
 	Ahead int64 `envconfig:"AHEAD" default:"4294967296" desc:"bytes of a job's segments that may wait for encoders before the splitter pauses"`
 
+	// Long and Beside keep sources that take long to read, for they wait for encoders or for
+	// a slow server, from keeping all others waiting.
+	Long   time.Duration `envconfig:"LONG" default:"10s" desc:"after what time a source that is still being read leaves its place to the next one"`
+	Beside int           `envconfig:"BESIDE" default:"8" desc:"how many sources, for each of JOBS, may be read on after that"`
+	Stall  time.Duration `envconfig:"STALL" default:"2m" desc:"how long the next 64 KiB of a source may take to arrive before it is given up"`
+
 	LocalPaths bool      `ignored:"true"`
 	Stdin      io.Reader `ignored:"true"`
 }
@@ -41,6 +47,12 @@ type Config struct {
 func (c Config) Validate() error {
 	if c.Jobs < 1 {
 		return fmt.Errorf("JOBS must be at least 1")
+	}
+	if c.Beside < 1 {
+		return fmt.Errorf("BESIDE must be at least 1")
+	}
+	if c.Long <= 0 || c.Stall <= 0 {
+		return fmt.Errorf("LONG and STALL must be more than 0")
 	}
 	return nil
 }
@@ -78,17 +90,22 @@ func Run(ctx context.Context, cfg Config, env boot.Env) error {
 	}
 	defer scratch.Close() // when it fails, the next process sweeps what is left
 	s := &service{cfg: cfg, env: env, tool: tool, scratch: scratch, claims: cache.NewClaimer(env.Bus)}
-	s.open = &source.Opener{Store: env.Store, HTTP: source.GuardedClient(), Stdin: cfg.Stdin, LocalPaths: cfg.LocalPaths}
+	s.open = &source.Opener{Store: env.Store, HTTP: source.GuardedClient(), Stdin: cfg.Stdin, LocalPaths: cfg.LocalPaths, Stall: cfg.Stall}
 	s.metrics()
 	jobs := &worker.Jobs{}
 	h := lifecycle.Handler{Bus: env.Bus, Store: env.Store, Log: env.Log, Jobs: jobs, Service: "splitter", Tries: maxTries}
 	env.Ready("")
 	return worker.Pool[*natsq.Lease]{
 		Slots: cfg.Jobs,
-		// A long source is read for a long time, which no urgent one waits for.
+		// A long source is read for a long time, which no urgent one waits for, and others
+		// for a while only.
 		Lanes: natsq.EachClass(env.Bus.NextSplit),
-		Handle: func(ctx context.Context, lease *natsq.Lease, _ func()) {
+		Rests: cfg.Beside,
+		Handle: func(ctx context.Context, lease *natsq.Lease, free func()) {
 			start := time.Now()
+			if cfg.Long > 0 {
+				defer time.AfterFunc(cfg.Long, free).Stop()
+			}
 			if h.Handle(ctx, lease, func(ctx context.Context, id string) error { return s.split(ctx, id, lease.Delivered() > 1) }) {
 				s.seconds.Observe(time.Since(start).Seconds())
 			}

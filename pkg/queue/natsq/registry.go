@@ -48,6 +48,16 @@ func (b *Bus) AnnounceEncoder(ctx context.Context, e queue.Encoder) error {
 	return wrap(put(ctx, b.encoders, e.Name+"."+e.Build, e), "announce encoder %s", e.Name)
 }
 
+// RecallEncoder announces an encoder build that is not known any more. One that is known
+// keeps its place among the others.
+func (b *Bus) RecallEncoder(ctx context.Context, e queue.Encoder) error {
+	_, revision, err := valueOf[queue.Encoder](ctx, b.encoders, e.Name+"."+e.Build)
+	if err != nil || revision > 0 {
+		return wrap(err, "recall encoder %s", e.Name)
+	}
+	return b.AnnounceEncoder(ctx, e)
+}
+
 // Encoders returns the encoder builds ever announced, the latest announced first: as the
 // server took them, whatever the workers' clocks say.
 func (b *Bus) Encoders(ctx context.Context) ([]queue.Encoder, error) {

@@ -64,10 +64,11 @@ func (p *patching) readBase(ctx context.Context) (stop func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	var film *patch.Film
 	var g errgroup.Group
+	g.Go(func() error { _, err := p.digest(); return err }) // others wait for it soon
 	g.Go(func() error {
 		tool, err := ffmpeg.Find(ctx)
 		if err == nil {
-			film, err = patch.Read(ctx, tool, p.file, p.name)
+			film, err = patch.ReadDigested(ctx, tool, p.file, p.name, p.digest)
 		}
 		return err
 	})
@@ -96,20 +97,17 @@ func (p *patching) read(ctx context.Context, cl *client.Client) ([]byte, error) 
 	return raw, err
 }
 
-// digest returns the SHA-256 of BASE, a file.
-func (p *patching) digest() (sum string, err error) {
-	if p.sum != "" {
-		return p.sum, nil
-	}
+// readDigest returns the SHA-256 of BASE, a file.
+func (p *patching) readDigest() (sum string, err error) {
 	f, err := os.Open(p.file)
 	if err != nil {
 		return "", fault.Userf("bad-input", p.name, "BASE can't be read: "+cause(err), "")
 	}
 	defer func() { _ = f.Close() }() // it was only read
-	if p.sum, _, err = store.Digest(f); err != nil {
+	if sum, _, err = store.Digest(f); err != nil {
 		return "", fmt.Errorf("read BASE: %w", err)
 	}
-	return p.sum, nil
+	return sum, nil
 }
 
 // encoders returns those that BASE was made with, where its manifest lies in a data
@@ -154,7 +152,11 @@ func (p *patching) fetchBase(ctx context.Context, cl *client.Client) error {
 		return err
 	}
 	p.file = to.Path
-	return fetch(ctx, cl, j, to, p.show, nil)
+	if err := fetch(ctx, cl, j, to, p.show, nil); err != nil {
+		return err
+	}
+	p.digest = func() (string, error) { return j.Output.SHA256, nil } // as which it came
+	return nil
 }
 
 // remembered returns the source that BASE was made from, as it was noted then, or the one

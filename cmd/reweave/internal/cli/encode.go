@@ -78,10 +78,12 @@ type encoding struct {
 	// keep are files that OUTPUT must not be. shape completes the Spec once a server can be
 	// asked; prove is called with what is to be OUTPUT, and done when it is in its place.
 	// The three may be nil.
-	keep  []fs.FileInfo
-	shape func(context.Context, *client.Client) error
-	prove func(ctx context.Context, cl *client.Client, path string) error
-	done  func() error
+	keep []fs.FileInfo
+	// planned, which may be nil too, is called once the job has a plan, and returns at once.
+	shape   func(context.Context, *client.Client) error
+	planned func(context.Context, *client.Client)
+	prove   func(ctx context.Context, cl *client.Client, path string) error
+	done    func() error
 	// codecs guesses, with shape, which encoders the job will want, by what lies in a data
 	// directory; none for any.
 	codecs func(dir string) []string
@@ -221,7 +223,15 @@ func (e *encoding) finish(ctx context.Context, cl *client.Client, source string)
 
 // follow shows the job's progress until it is done.
 func (e *encoding) follow(ctx context.Context, cl *client.Client) error {
-	j, err := cl.Watch(ctx, e.job.ID, func(j job.Job) { e.job = j; e.show.Job(j) }, e.show.Progress)
+	planned := e.planned
+	j, err := cl.Watch(ctx, e.job.ID, func(j job.Job) {
+		e.job = j
+		e.show.Job(j)
+		if planned != nil && j.Plan != "" {
+			planned(ctx, cl)
+			planned = nil
+		}
+	}, e.show.Progress)
 	if err != nil {
 		return err
 	}

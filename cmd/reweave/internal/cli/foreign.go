@@ -166,7 +166,7 @@ func (g *grafting) write(ctx context.Context, tool *ffmpeg.Tool, film *foreign.F
 		o.NewSound = g.source.path
 	}
 	o.Progress = func(done, total int) { g.show.Progress(job.Progress{State: job.Encoding, Frames: done, Total: total}) }
-	err = g.target.Write(deliverable.Want{}, func(w io.Writer) error {
+	err = g.target.Write(func(w io.Writer) error {
 		g.splice, err = film.Patch(ctx, all, o, dir, w)
 		return err
 	}, func(path string) error { return g.prove(ctx, tool, film, base, path) })

@@ -17,11 +17,11 @@ import (
 func (a *app) keysCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "keys",
-		Short: "Make keys (NKEYs) by which services and workers join NATS",
+		Short: "Make keys (NKEYs) by which services and workers join NATS, and its certificate",
 		Args:  takes(),
 		RunE:  func(c *cobra.Command, _ []string) error { a.parsed = true; return c.Help() },
 	}
-	c.AddCommand(a.newKeyCommand(), a.showKeyCommand())
+	c.AddCommand(a.newKeyCommand(), a.showKeyCommand(), a.certificateCommand())
 	return c
 }
 

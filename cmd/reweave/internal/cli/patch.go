@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -109,12 +110,14 @@ type patching struct {
 	note job.SourceNote
 	// name is what the user called BASE; file is its absolute path, "" for a job.
 	name, file string
-	sum        string // SHA-256 of file, once it is known
-	remove     func() // drops a base that was fetched
+	// digest returns the SHA-256 of file, which is read for it once.
+	digest func() (string, error)
+	remove func() // drops a base that was fetched
 	// film returns BASE's packets, which are read while the job runs.
 	film     func() (*patch.Film, error)
 	manifest *plan.Manifest // of BASE, and of OUT once there is one
 	before   *plan.Manifest // of BASE
+	ahead    *ahead
 	report   *patch.Report
 	page     []byte // the report as a page
 	depth    string // at which frames are the same
@@ -124,8 +127,9 @@ func (a *app) patch(ctx context.Context, c *cobra.Command, base string, o *patch
 	p := &patching{name: base, patchFlags: o, remove: func() {}, encoding: &encoding{
 		app: a, flags: &o.encodeFlags, begun: time.Now(), show: a.reporter(o.quiet || o.json, o.verbose),
 	}}
-	p.shape, p.prove, p.done, p.codecs = p.like, p.proved, p.writeReports, p.encoders
-	defer func() { p.remove() }()
+	p.shape, p.planned, p.prove, p.done, p.codecs = p.like, p.lookAhead, p.proved, p.writeReports, p.encoders
+	p.digest = sync.OnceValues(p.readDigest)
+	defer func() { p.ahead.stop(); p.remove() }()
 	if o.source == "" && len(o.ranges) == 0 && o.list == "" {
 		return fault.Userf("usage", "patch", "there is no NEW", "name the changed source: --source NEW")
 	}
@@ -247,7 +251,9 @@ func (p *patching) proved(ctx context.Context, cl *client.Client, path string) e
 	if err != nil {
 		return err
 	}
-	film, err := patch.Read(ctx, tool, path, p.target.Path)
+	// The bytes were digested as they came, and the digest was the job's.
+	sum := func() (string, error) { return p.job.Output.SHA256, nil }
+	film, err := patch.ReadDigested(ctx, tool, path, p.target.Path, sum)
 	if err != nil {
 		return err
 	}
@@ -255,7 +261,7 @@ func (p *patching) proved(ctx context.Context, cl *client.Client, path string) e
 	if err != nil {
 		return err
 	}
-	r, err := patch.Prove(ctx, tool, base, film, true)
+	r, err := patch.Prove(ctx, tool, base, film, true, p.ahead.wait())
 	if err != nil {
 		return err
 	}

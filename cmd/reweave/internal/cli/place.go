@@ -15,6 +15,7 @@ import (
 	"github.com/reweave/reweave/pkg/boot"
 	"github.com/reweave/reweave/pkg/client"
 	"github.com/reweave/reweave/pkg/fault"
+	"github.com/reweave/reweave/pkg/ffmpeg"
 	"github.com/reweave/reweave/pkg/job"
 )
 
@@ -144,9 +145,17 @@ func (e *encoding) nodeOptions(ctx context.Context, dir string) (node.Options, e
 	cfg.ForOne(l, e.flags.workers, e.spec.WithDefaults(), e.input.pipe)
 	if e.shape != nil {
 		cfg.Encoder.Codecs = e.codecs(dir)
+		go tryOut(ctx, cfg.Encoder.Codecs) // the encoder service waits for it
 	}
 	return node.Options{
 		Dir: dir, Ephemeral: !node.Serves(dir), Discard: !node.Serves(dir), Modules: []string{"all"},
 		Configs: cfg, Log: log, Metrics: boot.NewRegistry(),
 	}, nil
+}
+
+// tryOut begins to try encoders, which the services do when the servers have started.
+func tryOut(ctx context.Context, names []string) {
+	if tool, err := ffmpeg.Find(ctx); err == nil && len(names) > 0 {
+		_, _ = tool.Encoders(ctx, names) // it is told by who needs them
+	}
 }

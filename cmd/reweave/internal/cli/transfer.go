@@ -85,14 +85,14 @@ func (r reader) Read(p []byte) (int, error) {
 	return r.Reader.Read(p)
 }
 
-// fetch puts a job's deliverable at the target; prove, which may be nil, sees it before.
+// fetch puts a job's deliverable at the target; prove, which may be nil, sees it before. The
+// client checks the digest of what comes.
 func fetch(ctx context.Context, cl *client.Client, j job.Job, to deliverable.Target, show progress.Reporter, prove func(path string) error) error {
 	if j.Output == nil {
 		return fmt.Errorf("fetch the deliverable: job %s is %s and tells of none", j.ID, j.State)
 	}
-	want := deliverable.Want{SHA256: j.Output.SHA256, Bytes: j.Output.Bytes}
-	return to.Write(want, func(w io.Writer) error {
-		return cl.Output(ctx, j.ID, &counted{Writer: w, total: want.Bytes, show: show})
+	return to.Write(func(w io.Writer) error {
+		return cl.Output(ctx, j.ID, &counted{Writer: w, total: j.Output.Bytes, show: show})
 	}, prove)
 }
 

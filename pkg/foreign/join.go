@@ -81,8 +81,8 @@ func (m *movie) joinTracks(tracks map[uint32]*fragments) error {
 		if err := f.readEdits(m.name, was); err != nil {
 			return err
 		}
-		if f.hides() {
-			return fault.Userf("edit-list", m.name, "its edit list hides pictures, which fragments have no place for", "remux it first, for example with ffmpeg -i IN -map 0 -c copy OUT.mp4, and check its timing")
+		if err := f.unclear(m.name); err != nil {
+			return err
 		}
 	}
 	clock := clockOf(was, seconds, tracks)
@@ -123,14 +123,21 @@ func clockOf(was uint32, seconds float64, tracks map[uint32]*fragments) uint32 {
 	return uint32(all)
 }
 
-// hides reports whether the edit list begins behind the first picture. Readers don't agree
-// on what this means for fragments.
-func (f *fragments) hides() bool {
+// unclear refuses pictures of whose times readers don't agree: those that an edit list hides
+// in fragments, and those that are shown before they are decoded (ISO/IEC 14496-12, 8.8.8,
+// version 1 of trun), which ffmpeg delays until none is.
+func (f *fragments) unclear(name string) error {
 	hdlr := f.trak.find("mdia", "hdlr")
 	if hdlr == nil || len(hdlr.body) < 12 || string(hdlr.body[8:12]) != "vide" {
-		return false
+		return nil
 	}
-	return slices.ContainsFunc(f.samples, func(s sample) bool { return s.pts < f.skip })
+	if slices.ContainsFunc(f.samples, func(s sample) bool { return s.pts < f.skip }) {
+		return fault.Userf("edit-list", name, "its edit list hides pictures, which fragments have no place for", "remux it first, for example with ffmpeg -i IN -map 0 -c copy OUT.mp4, and check its timing")
+	}
+	if slices.ContainsFunc(f.samples, func(s sample) bool { return s.pts < s.dts }) {
+		return fault.Userf("unsupported-base", name, "its fragments show pictures before they are decoded (negative offsets, as of CMAF), which ffmpeg shows late", "let its packager write it without fragments, or with an edit list in place of them")
+	}
+	return nil
 }
 
 // readEdits reads when a track begins. Its length in fragments is no matter.

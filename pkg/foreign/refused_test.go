@@ -80,6 +80,7 @@ func TestFilmsThatCanNotBePatched(t *testing.T) {
 		"AVI":             {file: "a.avi", args: "-c:v mjpeg", slug: "unsupported-base", words: []string{"no MP4"}},
 		"transparency":    {file: "a.webm", args: "-c:a libopus -c:v libvpx-vp9 -deadline realtime -cpu-used 8 -g 12 -pix_fmt yuva420p", slug: "unsupported-base", words: []string{"transparency"}},
 		"unknown codec":   {file: "a.mov", args: "-c:v mpeg4", slug: "unsupported-base", words: []string{"mpeg4"}},
+		"shown too early": {file: "a.mp4", args: x264 + "-movflags cmaf+dash", slug: "unsupported-base", words: []string{"before they are decoded"}},
 		"cut off":         {file: "a.mp4", args: x264 + "-movflags +faststart", how: func(b []byte) []byte { return b[:len(b)-5000] }, slug: "damaged-base"},
 		"other sets":      {file: "a.mp4", args: x264 + matrices, slug: "parameters-differ", words: []string{"instead of [[1 2 16 16", "--parameters second"}},
 		"unknown profile": {file: "a.mp4", args: x264 + "-profile:v main", how: extended, parameters: "second", slug: "parameters-differ", words: []string{"instead of 88"}},

@@ -64,11 +64,12 @@ func deployed(t *testing.T) *deployment {
 	return d
 }
 
-// copied is a copy of deploy/nats.
+// copied is a copy of deploy/nats, without TLS, which internal/deploytest has its tests for.
 func copied(t *testing.T) (dir string) {
 	t.Helper()
 	dir = t.TempDir()
 	ok(t, os.CopyFS(dir, os.DirFS(filepath.Join("..", "..", "deploy", "nats"))))
+	ok(t, os.WriteFile(filepath.Join(dir, "tls.conf"), nil, 0o600))
 	return dir
 }
 

@@ -43,7 +43,7 @@ const settleAge = 24 * time.Hour
 type sweeper struct {
 	*service
 	seen     map[string]sighting  // by job
-	settled  map[string]bool      // by job
+	settled  map[string]uint64    // by job: at which revision
 	gone     map[string]time.Time // by job: since when nobody has an encoder build of its
 	uploads  time.Time            // when stale uploads were last looked for
 	interval time.Duration
@@ -58,11 +58,12 @@ type sighting struct {
 
 // sweep looks at jobs that rest for as long as two leases. Of those that run it sends
 // again what may have been lost when a service died between changing a job and sending
-// the message that goes with it. Those that ended it settles, once in its life, for the
-// same reason. It also looks after jobs whose encoder left the fleet, and after uploads
+// the message that goes with it. Those that ended it settles once, for the same reason,
+// and again when something is recorded of them: what a worker sent while it was cut off
+// arrives late. It also looks after jobs whose encoder left the fleet, and after uploads
 // that nobody finished.
 func (s *service) sweep(ctx context.Context) {
-	w := &sweeper{service: s, seen: map[string]sighting{}, settled: map[string]bool{}, gone: map[string]time.Time{}, interval: s.cfg.Sweep, cfg: s.cfg}
+	w := &sweeper{service: s, seen: map[string]sighting{}, settled: map[string]uint64{}, gone: map[string]time.Time{}, interval: s.cfg.Sweep, cfg: s.cfg}
 	if w.interval <= 0 {
 		w.interval = 30 * time.Second
 	}
@@ -89,15 +90,16 @@ func (w *sweeper) jobs(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	alive, err := w.alive(ctx, jobs)
-	errs := []error{err}
+	alive, aerr := w.alive(ctx, jobs)
+	recorded, rerr := w.env.Bus.Recorded(ctx)
+	errs := []error{aerr, rerr}
 	for _, j := range jobs {
 		if last, ok := w.seen[j.ID]; !ok || last.revision != j.Revision {
 			w.seen[j.ID] = sighting{j.Revision, time.Now()}
 		}
 		rests := time.Since(w.seen[j.ID].at) >= 2*w.env.Bus.AckWait()
 		switch {
-		case w.settled[j.ID]:
+		case w.settled[j.ID] == j.Revision && !recorded[j.ID]:
 		case !j.State.Final() && w.stranded(j, alive):
 			errs = append(errs, w.replan(ctx, j, alive))
 		case !rests:
@@ -105,8 +107,12 @@ func (w *sweeper) jobs(ctx context.Context) error {
 			errs = append(errs, w.nudge(ctx, j))
 		case time.Since(j.Updated) <= settleAge:
 			err := lifecycle.Settle(ctx, w.env.Bus, w.env.Store, j)
-			w.settled[j.ID] = err == nil
+			if err == nil {
+				w.settled[j.ID] = j.Revision
+			}
 			errs = append(errs, err)
+		case recorded[j.ID]:
+			errs = append(errs, w.env.Bus.Forget(ctx, j.ID))
 		}
 	}
 	return errors.Join(errs...)

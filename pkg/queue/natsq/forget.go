@@ -3,6 +3,7 @@ package natsq
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/nats-io/nats.go/jetstream"
 )
@@ -44,6 +45,25 @@ func (b *Bus) Forget(ctx context.Context, jobID string) error {
 		streamDone:     {records("done", jobID)},
 		streamAttempts: {records("try", jobID)},
 	})
+}
+
+// Recorded returns the jobs of which something is recorded: tasks, done records, attempts.
+func (b *Bus) Recorded(ctx context.Context) (map[string]bool, error) {
+	ctx, cancel := bounded(ctx)
+	defer cancel()
+	jobs := map[string]bool{}
+	for stream, kind := range map[string]string{streamTasks: "split", streamDone: "done", streamAttempts: "try"} {
+		info, err := b.streams[stream].Info(ctx, jetstream.WithSubjectFilter(kind+".>"))
+		if err != nil {
+			return nil, fmt.Errorf("list what %s records: %w", stream, err)
+		}
+		for subject := range info.State.Subjects {
+			if parts := strings.SplitN(subject, ".", 3); len(parts) == 3 {
+				jobs[parts[1]] = true
+			}
+		}
+	}
+	return jobs, nil
 }
 
 // purge removes what the filters match, each in its stream.

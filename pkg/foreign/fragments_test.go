@@ -6,7 +6,6 @@ import (
 	"testing"
 
 	"github.com/reweave/reweave/pkg/foreign"
-
 	"github.com/reweave/reweave/pkg/patch"
 )
 

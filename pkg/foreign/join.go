@@ -91,7 +91,7 @@ func (m *movie) joinTracks(tracks map[uint32]*fragments) error {
 		if n := len(f.samples); n > 0 && f.end == f.samples[n-1].dts { // as a timecode, which lasts as long as the film
 			f.end = max(f.end, int64(math.Ceil(seconds*float64(f.unit))))
 		}
-		n, err := f.join(was, clock)
+		n, err := f.join(clock)
 		if err != nil {
 			return fmt.Errorf("track %d: %w", id, err)
 		}
@@ -172,8 +172,8 @@ func (f *fragments) readEdits(name string, clock uint32) error {
 }
 
 // join writes the track's tables, and returns its length in units of the film's header, of
-// which a second had so many and has so many now.
-func (f *fragments) join(was, clock uint32) (int64, error) {
+// which a second has so many.
+func (f *fragments) join(clock uint32) (int64, error) {
 	tkhd, mdhd := f.trak.find("tkhd"), f.trak.find("mdia", "mdhd")
 	first, most := int64(0), int64(0)
 	if len(f.samples) > 0 {

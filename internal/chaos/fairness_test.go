@@ -85,42 +85,22 @@ func (w *world) inOrder(ctx context.Context, slots int, long, short job.Class) (
 // TestUrgentSourcesAreReadAtOnce has two low jobs hold both places of a splitter, which
 // reads no further while nobody encodes: a high one is read beside them.
 func TestUrgentSourcesAreReadAtOnce(t *testing.T) {
-	h := &harness{dir: t.TempDir(), bin: built(t), out: t.Output(), brief: true}
-	w, err := h.newWorld(t.Context(), fleet{
-		api: 1, splitter: 1, muxer: 1, encoder: 1, env: map[string][]string{"splitter": {"REWEAVE_SPLITTER_AHEAD=1", "REWEAVE_SPLITTER_JOBS=2"}},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer w.end()
-	w.services["encoder0"].proc.kill()
-	film, err := w.silent(t.Context(), "film.mkv", 5)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var ids []string
-	for i, class := range []job.Class{job.Low, job.Low, job.High} {
-		id, err := w.give(t.Context(), film, class, 30+i)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := w.reach(t.Context(), id, job.Splitting); err != nil {
-			t.Fatal(err)
-		}
-		ids = append(ids, id)
-	}
-	if err := errors.Join(w.start("encoder0"), w.finish(t.Context(), ids...)); err != nil {
-		t.Fatal(err)
-	}
+	allAreRead(t, []string{"REWEAVE_SPLITTER_JOBS=2", "REWEAVE_SPLITTER_LONG=1h"}, job.Low, job.Low, job.High)
 }
 
-// TestLongSourcesLeaveTheirPlaces has jobs of one class, which the splitter reads no further
-// while nobody encodes, in more than its one place: each leaves it to the next.
+// TestLongSourcesLeaveTheirPlaces has jobs of one class in more than its one place: each
+// leaves it to the next.
 func TestLongSourcesLeaveTheirPlaces(t *testing.T) {
+	allAreRead(t, []string{"REWEAVE_SPLITTER_JOBS=1", "REWEAVE_SPLITTER_LONG=100ms"}, job.Normal, job.Normal, job.Normal, job.Normal)
+}
+
+// allAreRead wants a job of each class to be read, one after the other, while nobody encodes
+// and so none can be read to its end; and all of them to end once somebody does.
+func allAreRead(t *testing.T, env []string, classes ...job.Class) {
+	t.Helper()
 	h := &harness{dir: t.TempDir(), bin: built(t), out: t.Output(), brief: true}
 	w, err := h.newWorld(t.Context(), fleet{
-		api: 1, splitter: 1, muxer: 1, encoder: 1,
-		env: map[string][]string{"splitter": {"REWEAVE_SPLITTER_AHEAD=1", "REWEAVE_SPLITTER_JOBS=1", "REWEAVE_SPLITTER_LONG=100ms"}},
+		api: 1, splitter: 1, muxer: 1, encoder: 1, env: map[string][]string{"splitter": append(env, "REWEAVE_SPLITTER_AHEAD=1")},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -132,8 +112,8 @@ func TestLongSourcesLeaveTheirPlaces(t *testing.T) {
 		t.Fatal(err)
 	}
 	var ids []string
-	for i := range 4 {
-		id, err := w.give(t.Context(), film, job.Normal, 30+i)
+	for i, class := range classes {
+		id, err := w.give(t.Context(), film, class, 30+i)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -15,7 +15,7 @@ import (
 	"github.com/reweave/reweave/pkg/store"
 )
 
-// watchStore starts a cluster whose store is watched, and let go on for now.
+// watchStore starts a cluster whose store is watched, and at first held up nowhere.
 func watchStore(t *testing.T) (*watched, *e2e.Cluster) {
 	t.Helper()
 	w := &watched{}

@@ -58,17 +58,7 @@ func (f *fragments) offsets() *box {
 
 // syncs lists the samples at which decoding can begin, or is nil when it can at all.
 func (f *fragments) syncs() *box {
-	numbers := []uint32{0}
-	for i, s := range f.samples {
-		if s.sync {
-			numbers = append(numbers, uint32(i+1))
-		}
-	}
-	if len(numbers) == len(f.samples)+1 {
-		return nil
-	}
-	numbers[0] = uint32(len(numbers) - 1)
-	return fullBox("stss", 0, numbers)
+	return syncs(len(f.samples), func(i int) bool { return f.samples[i].sync })
 }
 
 func (f *fragments) sizes() *box {

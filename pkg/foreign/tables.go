@@ -66,13 +66,19 @@ func (l *layout) sizes() *box {
 
 // syncs lists the samples at which decoding can begin, or is nil when it can at all.
 func (l *layout) syncs() *box {
+	return syncs(len(l.slots), func(i int) bool { return l.slots[i].sync })
+}
+
+// syncs is the table of those of n samples at which decoding can begin, or nil when it can
+// at all (stss, ISO/IEC 14496-12, 8.6.2).
+func syncs(n int, at func(int) bool) *box {
 	numbers := []uint32{0}
-	for i, s := range l.slots {
-		if s.sync {
+	for i := range n {
+		if at(i) {
 			numbers = append(numbers, uint32(i+1))
 		}
 	}
-	if len(numbers) == len(l.slots)+1 {
+	if len(numbers) == n+1 {
 		return nil
 	}
 	numbers[0] = uint32(len(numbers) - 1)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/nats-io/nats.go/jetstream"
+	"go.uber.org/zap"
 )
 
 // consumer returns the durable consumer of a lane, and creates it when this bus has
@@ -25,12 +26,31 @@ func (b *Bus) consumer(ctx context.Context, ln lane) (jetstream.Consumer, error)
 		AckPolicy: jetstream.AckExplicitPolicy, AckWait: b.cfg.AckWait,
 		MaxDeliver: -1, MaxAckPending: 100_000, MaxWaiting: 10_000,
 	})
+	if code, ok := errors.AsType[*jetstream.APIError](err); ok && code.ErrorCode == jetstream.JSErrCodeConsumerCreate {
+		c, err = b.asItIs(ctx, ln, err)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("create consumer %s: %w", ln.durable, err)
 	}
 	b.mu.Lock()
 	b.consumers[ln.durable] = c
 	b.mu.Unlock()
+	return c, nil
+}
+
+// asItIs returns a consumer that could not be updated, as cause says. A server that deletes
+// a consumer while the next one of its name is made may take that one's directory away with
+// the old one's (nats-server 2.15). It serves on, but takes no update until it is restarted,
+// with which it is forgotten. To delete it would end the leases of all who work.
+func (b *Bus) asItIs(ctx context.Context, ln lane, cause error) (jetstream.Consumer, error) {
+	c, err := b.js.Consumer(ctx, ln.stream, ln.durable)
+	if err != nil {
+		return nil, errors.Join(cause, err)
+	}
+	if wait := c.CachedInfo().Config.AckWait; wait != b.cfg.AckWait {
+		return nil, fmt.Errorf("its leases last %s instead of %s; restart NATS: %w", wait, b.cfg.AckWait, cause)
+	}
+	b.log.Warn("a consumer can't be updated, taking it as it is", zap.String("consumer", ln.durable), zap.Error(cause))
 	return c, nil
 }
 

@@ -57,7 +57,7 @@ func (c Config) clientAt(setting, endpoint string, now func() time.Time) (*minio
 	if err != nil {
 		return nil, fmt.Errorf("make S3 transport: %w", err)
 	}
-	transport.ResponseHeaderTimeout = headerTimeout
+	transport.ResponseHeaderTimeout = 0 // it is watched
 	if c.CA != "" {
 		var pool *x509.CertPool
 		if pool, err = authorities(c.CA); err != nil {
@@ -70,7 +70,7 @@ func (c Config) clientAt(setting, endpoint string, now func() time.Time) (*minio
 	core, err := minio.NewCore(u.Host, &minio.Options{
 		Creds:     credentials.NewStaticV4(c.AccessKey, c.SecretKey, ""),
 		Secure:    u.Scheme == "https",
-		Transport: clocked{transport, now},
+		Transport: clocked{watched{transport}, now},
 		Region:    c.Region,
 		// Checksums travel behind the body, so that uploads stream and are checked.
 		TrailingHeaders: true,

@@ -29,9 +29,6 @@ import (
 const (
 	// attempts is how often a request is made before its failure is reported.
 	attempts = 5
-	// headerTimeout bounds the wait for an answer once a request is sent. Joining
-	// the parts of a large upload takes S3 servers minutes.
-	headerTimeout = 5 * time.Minute
 	// checkTimeout bounds Check.
 	checkTimeout = 5 * time.Second
 )

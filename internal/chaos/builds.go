@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"syscall"
-	"time"
 
 	"github.com/reweave/reweave/pkg/job"
 )
@@ -58,7 +57,7 @@ func (h *harness) mixedWorld(ctx context.Context) (w *world, other *film, err er
 	w.services["encoder0"].proc.kill()
 	s := w.services["encoder1"]
 	s.env = append(s.env[:len(s.env):len(s.env)], "PATH="+dir+":"+os.Getenv("PATH"))
-	if err := errors.Join(w.retired(ctx, "encoder0"), s.proc.drain(startLimit), w.start("encoder1"), w.ready(ctx, fleet{api: 1, encoder: 1})); err != nil {
+	if err := errors.Join(w.retired(ctx, "encoder0"), s.proc.drain(), w.start("encoder1"), w.ready(ctx, fleet{api: 1, encoder: 1})); err != nil {
 		return w, nil, err
 	}
 	alone := *h.short
@@ -131,7 +130,7 @@ func (w *world) buildLeaves(ctx context.Context, r *row, other *film) error {
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(w.services[has].proc.drain(20*time.Second), w.tell("poison", "")); err != nil {
+	if err := errors.Join(w.services[has].proc.drain(), w.tell("poison", "")); err != nil {
 		return err
 	}
 	r.times++

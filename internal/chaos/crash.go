@@ -139,7 +139,7 @@ func (w *world) arm(ctx context.Context, name, point string) (dead func() error,
 	s, marker := w.services[name], filepath.Join(w.dir, point)
 	plain := s.env
 	s.env = append(plain[:len(plain):len(plain)], faultpoint.Env+"="+point+"="+marker)
-	err = errors.Join(s.proc.drain(startLimit), w.start(name))
+	err = errors.Join(s.proc.drain(), w.start(name))
 	s.env = plain // the next process has none
 	if err == nil && s.kind == "api" {
 		err = w.ready(ctx, fleet{api: 1})

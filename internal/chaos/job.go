@@ -93,6 +93,7 @@ func (w *world) finish(ctx context.Context, ids ...string) error {
 		})
 		if err != nil {
 			j, jerr := w.bus.Job(ctx, id)
+			w.dump()
 			return errors.Join(err, jerr, fmt.Errorf("it is %s, %+v", j.State, j.Chunks))
 		}
 	}
@@ -130,7 +131,7 @@ func (w *world) intact(ctx context.Context, f *film, ids ...string) error {
 // clean waits until nothing is left of jobs that ended but what is to be: one event of
 // their end, and for done jobs plan, deliverable and manifest.
 func (w *world) clean(ctx context.Context, ids ...string) error {
-	return await(ctx, settleLimit, "a clean state", func() (bool, error) {
+	err := await(ctx, settleLimit, "a clean state", func() (bool, error) {
 		if err := w.revive(); err != nil {
 			return false, err
 		}
@@ -145,6 +146,10 @@ func (w *world) clean(ctx context.Context, ids ...string) error {
 		err = errors.Join(append(errs, err)...)
 		return err == nil, err
 	})
+	if err != nil {
+		w.dump()
+	}
+	return err
 }
 
 func (w *world) noMessages(ctx context.Context) error {

@@ -12,7 +12,7 @@
 //	go run ./internal/chaos -bin bin -fairness  how long jobs wait beside others
 //	go run ./internal/chaos -bin bin -soak      a mix of all, for half an hour
 //
-// It exits with 1 when a fault left a mark.
+// It exits with 1 when a fault left a mark, and keeps logs and state of all then.
 package main
 
 import (
@@ -54,7 +54,6 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	short := flags.Bool("short", false, "a few faults, a minute in all")
 	fair := flags.Bool("fairness", false, "measure how long jobs wait beside others, instead of injecting faults")
 	segment := flags.Duration("segment", 2*time.Second, "with -fairness: how long an encode takes")
-	keep := flags.Bool("keep", false, "keep logs and state of what failed")
 	soak := flags.Bool("soak", false, "mix all kinds of faults at random instead")
 	lasts := flags.Duration("for", 30*time.Minute, "how long to soak")
 	seed := flags.Uint64("seed", 0, "what a soak does is made of this number (default: any)")
@@ -86,7 +85,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	default:
 		failed, err = h.faults(ctx, picked(*only, *short), stdout)
 	}
-	if failed && *keep {
+	if failed {
 		fmt.Fprintln(stderr, "logs and state are in", dir)
 	} else {
 		err = errors.Join(err, os.RemoveAll(dir))

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
-	"time"
 
 	"github.com/reweave/reweave/pkg/job"
 )
@@ -123,7 +122,7 @@ func drainWorkers(ctx context.Context, h *harness, r *row) error {
 		}); err != nil {
 			return err
 		}
-		if err := w.services["encoder0"].proc.drain(20 * time.Second); err != nil {
+		if err := w.services["encoder0"].proc.drain(); err != nil {
 			return err
 		}
 		r.times, r.max = n, n

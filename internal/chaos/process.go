@@ -73,16 +73,31 @@ func (p *process) alive() bool {
 	}
 }
 
-// drain asks the process to end in good order, and kills it when it does not.
-func (p *process) drain(patience time.Duration) error {
+// drain asks the process to end in good order, and fails when it does not.
+func (p *process) drain() error {
 	p.ended.Store(true)
 	p.signal(syscall.SIGTERM)
 	select {
 	case <-p.gone:
 		return nil
-	case <-time.After(patience):
+	case <-time.After(drainLimit):
+		p.dump()
+		return fmt.Errorf("%s did not end within %s of SIGTERM", p.name, drainLimit)
+	}
+}
+
+// dumpLimit bounds how long a process may take to tell what it is at.
+const dumpLimit = 10 * time.Second
+
+// dump ends the process, frozen or not, and has it say in its log what its goroutines were at.
+func (p *process) dump() {
+	p.ended.Store(true)
+	p.signal(syscall.SIGCONT)
+	p.signal(syscall.SIGQUIT)
+	select {
+	case <-p.gone:
+	case <-time.After(dumpLimit):
 		p.kill()
-		return fmt.Errorf("%s did not end within %s of SIGTERM", p.name, patience)
 	}
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"path/filepath"
 )
 
@@ -17,8 +18,14 @@ func (w *world) start(name string) (err error) {
 	return err
 }
 
-// revive starts the services again that crashed by themselves, as a supervisor does.
+// revive starts the services again that crashed by themselves, as a supervisor does. A
+// server does not do that: what follows would be put down to the fault.
 func (w *world) revive() error {
+	for _, server := range []*process{w.nats, w.s3} {
+		if server != nil && !server.alive() && !server.ended.Load() {
+			return fmt.Errorf("%s ended by itself: %s", server.name, server.cmd.ProcessState)
+		}
+	}
 	for name, s := range w.services {
 		if s.proc == nil || s.proc.alive() || s.proc.ended.Load() {
 			continue
@@ -34,6 +41,15 @@ func (w *world) revive() error {
 func (w *world) crash(name string) error {
 	w.services[name].proc.kill()
 	return w.start(name)
+}
+
+// dump ends the services and has each say in its log what its goroutines were at.
+func (w *world) dump() {
+	for _, s := range w.services {
+		if s.proc != nil {
+			s.proc.dump()
+		}
+	}
 }
 
 // end ends all processes.

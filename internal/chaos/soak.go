@@ -47,7 +47,7 @@ var harms = []harm{
 	{"drain an encoder", 1, func(_ context.Context, s *soak, rng *rand.Rand) error {
 		name := s.encoder(rng)
 		s.thaw(name)
-		return errors.Join(s.w.services[name].proc.drain(20*time.Second), s.w.start(name))
+		return errors.Join(s.w.services[name].proc.drain(), s.w.start(name))
 	}},
 	{"freeze an encoder", 1, func(_ context.Context, s *soak, rng *rand.Rand) error {
 		name := s.encoder(rng)

@@ -25,9 +25,11 @@ import (
 const (
 	// lease is REWEAVE_NATS_ACK_WAIT of all services.
 	lease = 3 * time.Second
-	// startLimit bounds the start of a process on a busy machine, jobLimit a job's life
-	// with its faults, settleLimit what is swept up behind it.
+	// startLimit bounds the start of a process on a busy machine, drainLimit its end in good
+	// order, which services give themselves a minute for, jobLimit a job's life with its
+	// faults, settleLimit what is swept up behind it.
 	startLimit  = 45 * time.Second
+	drainLimit  = 70 * time.Second
 	jobLimit    = 90 * time.Second
 	settleLimit = 30 * time.Second
 )

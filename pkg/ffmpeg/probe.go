@@ -113,10 +113,10 @@ func (t *Tool) probeJSON(ctx context.Context, in Input, head io.Reader, out any,
 	cmd := exec.CommandContext(ctx, t.ffprobe, args...)
 	cmd.Env, cmd.SysProcAttr = childEnv(), childAttr()
 	cmd.Stdin = head
-	var text bytes.Buffer
+	var answer bounded
 	var log tail
-	cmd.Stdout, cmd.Stderr = &text, &log
-	var rules sandbox.Rules
+	cmd.Stdout, cmd.Stderr = &answer, &log
+	rules := sandbox.Rules{CPU: spinLimit}
 	if in.Path != "" {
 		rules.Read = []string{in.Path}
 	}
@@ -124,7 +124,9 @@ func (t *Tool) probeJSON(ctx context.Context, in Input, head io.Reader, out any,
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	if _, exited := errors.AsType[*exec.ExitError](err); exited {
+	if exit, exited := errors.AsType[*exec.ExitError](err); answer.over || exited && exit.UserTime()+exit.SystemTime() >= spinLimit {
+		return notMedia(in.Name, "ffprobe finds no end of it")
+	} else if exited {
 		if m := notContainer.FindStringSubmatch(log.String()); m != nil {
 			return fault.Userf("unsupported-source", in.Name, m[1]+" is no container that can be read here",
 				"give the file that holds the video itself")
@@ -133,7 +135,7 @@ func (t *Tool) probeJSON(ctx context.Context, in Input, head io.Reader, out any,
 	} else if err != nil {
 		return fmt.Errorf("run ffprobe: %w", err)
 	}
-	if err := json.Unmarshal(text.Bytes(), out); err != nil {
+	if err := json.Unmarshal(answer.text.Bytes(), out); err != nil {
 		return fmt.Errorf("read ffprobe's answer: %w", err)
 	}
 	return nil
@@ -159,4 +161,21 @@ func (t *Tool) StartOf(ctx context.Context, path string) (float64, error) {
 		return 0, fmt.Errorf("look at %s: %w", path, err)
 	}
 	return seconds(p.Format.Start), nil
+}
+
+// largestAnswer bounds what ffprobe may tell of a file: a made-up one may hold millions of
+// streams, chapters and tags.
+const largestAnswer = 64 << 20
+
+// bounded holds an answer. Its Write fails once there is more of it than there may be.
+type bounded struct {
+	text bytes.Buffer // not embedded: its ReadFrom would pass Write by
+	over bool
+}
+
+func (b *bounded) Write(p []byte) (int, error) {
+	if b.over = b.over || b.text.Len()+len(p) > largestAnswer; b.over {
+		return 0, io.ErrShortWrite
+	}
+	return b.text.Write(p)
 }

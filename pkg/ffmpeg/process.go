@@ -27,13 +27,16 @@ type Command struct {
 	box   sandbox.Box
 	rules sandbox.Rules
 	ended func() // frees the sandbox once the child has ended; nil before it began
+	spin  *spin  // nil before it began
+
+	spinLimit, spinEvery time.Duration
 }
 
 // Command prepares a run of ffmpeg. The child is killed, with all it started, when
 // ctx ends or this process dies. args are handed over as they are; no shell is near.
 func (t *Tool) Command(ctx context.Context, args ...string) *Command {
 	args = append([]string{"-hide_banner", "-nostdin", "-v", "warning"}, args...)
-	c := &Command{cmd: exec.CommandContext(ctx, t.ffmpeg, args...), args: args, box: t.box}
+	c := &Command{cmd: exec.CommandContext(ctx, t.ffmpeg, args...), args: args, box: t.box, spinLimit: spinLimit, spinEvery: spinEvery}
 	c.cmd.Stderr = &c.tail
 	c.cmd.Env = childEnv()
 	c.cmd.SysProcAttr = childAttr()
@@ -119,6 +122,7 @@ func (c *Command) Start() error {
 	if err != nil {
 		return fmt.Errorf("start ffmpeg: %w", err)
 	}
+	c.spin = watchSpin(c.cmd.Process.Pid, c.spinLimit, c.spinEvery, func() { _ = killGroup(c.cmd.Process) }) // it may just have died
 	return nil
 }
 
@@ -130,11 +134,18 @@ func (c *Command) Wait(ctx context.Context) error {
 		c.ended()
 		c.ended = nil
 	}
-	if ctx.Err() != nil {
-		return context.Cause(ctx)
+	var endless error
+	if c.spin != nil {
+		endless = c.spin.end()
+		c.spin = nil
 	}
-	if err == nil {
+	switch {
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	case err == nil:
 		return nil
+	case endless != nil:
+		return endless
 	}
 	failed := &fault.Error{Type: "ffmpeg-failed", Title: "ffmpeg failed", Where: c.tail.lastLine(), Log: c.Log()}
 	if exit, ok := errors.AsType[*exec.ExitError](err); ok {

@@ -14,3 +14,6 @@ func childAttr() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: tru
 
 // peakOf tells nothing: systems differ in the unit.
 func peakOf(*os.ProcessState) int64 { return 0 }
+
+// usageOf tells nothing: there is no proc(5).
+func usageOf(int) (usage, bool) { return usage{}, false }

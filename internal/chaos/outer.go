@@ -13,6 +13,7 @@ var outer = []fault{
 	{"S3 stores and its answer is lost", loseAnswers, false},
 	{"the connection breaks in a PUT", tearBodies, false},
 	{"the disc of S3 is full", fillS3, false},
+	{"the disc of NATS is full", fillNATS, false},
 	{"tear a client's upload in parts", tearUpload, false},
 	{"two builds of the encoder, and one leaves", twoBuilds, false},
 	{"an encoder's clock jumps by an hour", clockOfEncoder, false},

@@ -35,7 +35,7 @@ func (w *world) spawn(name, path string, env []string) (*process, error) {
 	p.cmd.Stdout, p.cmd.Stderr = log, log
 	p.cmd.Dir = w.dir
 	p.cmd.SysProcAttr = childAttr()
-	if name == "s3" && w.fleet.space != "" {
+	if w.fleet.space[name] != "" {
 		p.cmd.SysProcAttr = mountAttr(p.cmd.SysProcAttr)
 	}
 	if err := p.cmd.Start(); err != nil {

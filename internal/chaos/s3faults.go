@@ -108,7 +108,7 @@ func tearBodies(ctx context.Context, h *harness, r *row) error {
 // fillS3 fills the disc of S3 in the middle of a job. The job fails and says why; with
 // space again, it is submitted again and reuses what was finished.
 func fillS3(ctx context.Context, h *harness, r *row) error {
-	w, err := h.newWorld(ctx, fleet{api: 1, splitter: 1, muxer: 1, encoder: 2, space: "64m"})
+	w, err := h.newWorld(ctx, fleet{api: 1, splitter: 1, muxer: 1, encoder: 2, space: map[string]string{"s3": "64m"}})
 	if err != nil {
 		return err
 	}

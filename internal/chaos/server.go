@@ -21,7 +21,7 @@ const (
 	secretEnv  = "CHAOS_SECRET"
 	natsKeyEnv = "CHAOS_NATS_KEY" // public half of the key of all clients
 	nodeEnv    = "CHAOS_NODE"     // of a NATS cluster: its own JSON
-	spaceEnv   = "CHAOS_SPACE"    // size of a file system of its own for S3; "" for none
+	spaceEnv   = "CHAOS_SPACE"    // size of a file system of its own ; "" for none
 )
 
 // serveMaybe serves when this process was started to be a server, and reports whether
@@ -34,22 +34,22 @@ func serveMaybe() bool {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
 	log, err := zap.NewDevelopment()
+	if size := os.Getenv(spaceEnv); size != "" && err == nil {
+		err = mountSmall(dir, size)
+	}
+	if err != nil {
+		kind = ""
+	}
 	switch kind {
+	case "": // there is nothing to serve from
 	case "nats":
-		if err == nil {
-			err = embed.ServeNATS(ctx, addr, dir, os.Getenv(natsKeyEnv), log, func() { log.Info("serves") })
-		}
+		err = serveNATS(ctx, addr, dir, log)
 	case "node":
 		var n embed.Node
 		if err = json.Unmarshal([]byte(os.Getenv(nodeEnv)), &n); err == nil {
 			err = embed.ServeNode(ctx, n, os.Getenv(natsKeyEnv), log)
 		}
 	case "s3":
-		if size := os.Getenv(spaceEnv); size != "" {
-			if err = mountSmall(dir, size); err != nil {
-				break
-			}
-		}
 		err = embed.ServeS3(ctx, embed.S3Options{Addr: addr, Dir: dir, AccessKey: secret, SecretKey: secret})
 	default:
 		err = fmt.Errorf("there is no server %q", kind)
@@ -58,4 +58,26 @@ func serveMaybe() bool {
 		fmt.Fprintln(os.Stderr, err)
 	}
 	return true
+}
+
+// serveNATS is a NATS server until ctx ends. SIGHUP has it end and begin again, in one
+// process: the file system that [mountSmall] made lives no longer than that.
+func serveNATS(ctx context.Context, addr, dir string, log *zap.Logger) error {
+	again := make(chan os.Signal, 1)
+	signal.Notify(again, syscall.SIGHUP)
+	for {
+		life, end := context.WithCancel(ctx)
+		go func() {
+			select {
+			case <-again:
+				end()
+			case <-life.Done():
+			}
+		}()
+		err := embed.ServeNATS(life, addr, dir, os.Getenv(natsKeyEnv), log, func() { log.Info("serves") })
+		end()
+		if err != nil || ctx.Err() != nil {
+			return err
+		}
+	}
 }

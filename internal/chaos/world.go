@@ -45,8 +45,9 @@ type fleet struct {
 	web *s3proxy
 	// cluster has three NATS servers run instead of one.
 	cluster bool
-	// space, when set, is the size of the file system that S3 keeps objects on, as mount has it.
-	space string
+	// space is the size of the file system of its own that a server keeps its state on, by
+	// the server's kind and as mount has it.
+	space map[string]string
 	// skew has the services and servers whose name begins with the key run with their
 	// clock off, by what the value says; see skew.go.
 	skew map[string]string
@@ -179,7 +180,7 @@ func (w *world) server(kind, addr, dir string) (*process, error) {
 		return nil, err
 	}
 	return w.spawn(kind, self, append(os.Environ(), serverEnv+"="+kind, addrEnv+"="+addr, dirEnv+"="+filepath.Join(w.dir, dir),
-		secretEnv+"="+w.secret, natsKeyEnv+"="+w.natsKey, spaceEnv+"="+w.fleet.space, skewEnv+"="+w.skewOf(kind)))
+		secretEnv+"="+w.secret, natsKeyEnv+"="+w.natsKey, spaceEnv+"="+w.fleet.space[kind], skewEnv+"="+w.skewOf(kind)))
 }
 
 func (w *world) startNATS(ctx context.Context) (err error) {

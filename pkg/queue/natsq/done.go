@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
@@ -120,5 +121,12 @@ func wrap(err error, format string, args ...any) error {
 	if err == nil {
 		return nil
 	}
+	if errors.Is(err, context.DeadlineExceeded) {
+		err = fmt.Errorf("%w: %w", errNoAnswer, err)
+	}
 	return fmt.Errorf("%s: %w", fmt.Sprintf(format, args...), err)
 }
+
+// errNoAnswer explains that NATS let the time pass that it had. It doesn't tell its clients
+// when it can't write a message, for want of space for example.
+var errNoAnswer = errors.New("NATS does not answer, and its log may say why")

@@ -167,9 +167,9 @@ compose-down: ## stop what compose-up started; the volumes stay
 
 .PHONY: images
 images: ## build the images of the command and of the four services (VERSION=dev)
-	docker build -f cmd/reweave/Dockerfile --build-arg VERSION=$(VERSION) -t reweave/reweave:$(VERSION) .
+	DOCKER_BUILDKIT=1 docker build -f cmd/reweave/Dockerfile --build-arg VERSION=$(VERSION) -t reweave/reweave:$(VERSION) .
 	for s in $(SERVICES); do \
-		docker build -f services/$$s/Dockerfile --build-arg VERSION=$(VERSION) -t reweave/$$s:$(VERSION) .; done
+		DOCKER_BUILDKIT=1 docker build -f services/$$s/Dockerfile --build-arg VERSION=$(VERSION) -t reweave/$$s:$(VERSION) .; done
 
 .PHONY: k8s-validate
 k8s-validate: ## check deploy/ and the Dockerfiles strictly, without a cluster or a daemon

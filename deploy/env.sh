@@ -26,7 +26,7 @@ keys() {
 	elif command -v reweave >/dev/null; then
 		reweave keys "$@"
 	else
-		docker build -q -f ../cmd/reweave/Dockerfile -t reweave/reweave:dev .. >/dev/null
+		DOCKER_BUILDKIT=1 docker build -q -f ../cmd/reweave/Dockerfile -t reweave/reweave:dev .. >/dev/null
 		docker run --rm --network none reweave/reweave:dev keys "$@"
 	fi
 }

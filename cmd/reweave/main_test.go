@@ -175,3 +175,15 @@ func lockDir(t *testing.T, dir, holder string) *os.File {
 	}
 	return f
 }
+
+// TestS3SaysWhereItListens runs the S3 server as compose does: its log says that it serves.
+func TestS3SaysWhereItListens(t *testing.T) {
+	c := command(t, t.TempDir(), "s3", "--listen", "127.0.0.1:0", "--data", "data")
+	c.Env = append(c.Env, "REWEAVE_S3_ACCESS_KEY=a", "REWEAVE_S3_SECRET_KEY=s")
+	c.start()
+	c.await(&c.stdout, "the S3 server listens on 127.0.0.1:0\n")
+	c.signal(syscall.SIGTERM)
+	if code := c.exit(); code != 0 {
+		t.Errorf("exit code %d: %s", code, &c.stderr)
+	}
+}

@@ -95,3 +95,22 @@ func read(t *testing.T, file string) []byte {
 	}
 	return text
 }
+
+// The Dockerfiles mount caches, which the builder that an older docker takes by itself does
+// not know.
+func TestBuildsAskForBuildKit(t *testing.T) {
+	builds := 0
+	for _, file := range []string{"Makefile", "deploy/env.sh"} {
+		for line := range strings.Lines(string(read(t, file))) {
+			if !strings.Contains(line, "docker build ") {
+				continue
+			}
+			if builds++; !strings.Contains(line, "DOCKER_BUILDKIT=1 docker build ") {
+				t.Errorf("%s: without DOCKER_BUILDKIT=1: %s", file, line)
+			}
+		}
+	}
+	if builds < 3 {
+		t.Errorf("found %d builds", builds)
+	}
+}

@@ -66,7 +66,8 @@ func program(t *testing.T) string {
 func (e envScript) run(t *testing.T) map[string]string {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), filepath.Join(e.dir, "env.sh"))
-	cmd.Env = append(os.Environ(), "REWEAVE="+e.reweave)
+	// The file is named as the README says, from above deploy.
+	cmd.Env = append(os.Environ(), "REWEAVE="+e.reweave, "REWEAVE_TOKEN_FILE=deploy/token")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("env.sh: %v: %s", err, out)
 	} else if strings.Contains(string(out), "SU") || strings.Contains(string(out), "PRIVATE") {

@@ -75,7 +75,7 @@ func serveChild(stdin io.Reader) error {
 		time.AfterFunc(childStop, func() { os.Exit(0) })
 		cancel()
 	}()
-	return serve(ctx, o)
+	return serve(ctx, o, func() { fmt.Println(readyLine) })
 }
 
 // S3Options say how an S3 server runs that is a process of its own.
@@ -90,6 +90,8 @@ type S3Options struct {
 	Bucket string
 	// Cert and Key are PEM files with which the server speaks TLS; "" for neither.
 	Cert, Key string
+	// Ready is called when the server listens; nil for nothing.
+	Ready func()
 }
 
 // ServeS3 makes this process an S3 server, until ctx ends. It changes the working
@@ -112,11 +114,15 @@ func ServeS3(ctx context.Context, opts S3Options) error {
 			return dirFault(dir, err)
 		}
 	}
-	return serve(ctx, o)
+	ready := opts.Ready
+	if ready == nil {
+		ready = func() {}
+	}
+	return serve(ctx, o, ready)
 }
 
 // serve runs the server until ctx ends.
-func serve(ctx context.Context, o order) error {
+func serve(ctx context.Context, o order, ready func()) error {
 	if err := sweep(o.Root, time.Now()); err != nil {
 		fmt.Fprintln(os.Stderr, "sweep stale uploads:", err) // they cost space only
 	}
@@ -150,6 +156,6 @@ func serve(ctx context.Context, o order) error {
 		HealthPath: "/healthz",
 		// Browsers come from the API's origin; what lets them in is the signature.
 		CORSAllowOrigin: "*",
-		S3Options:       []s3api.Option{s3api.WithOnListen(func() { fmt.Println(readyLine) })},
+		S3Options:       []s3api.Option{s3api.WithOnListen(ready)},
 	})
 }

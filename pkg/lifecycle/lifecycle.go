@@ -37,16 +37,32 @@ func Fail(ctx context.Context, bus *natsq.Bus, st store.Store, id string, err er
 	return Settle(ctx, bus, st, j)
 }
 
-// Settle tells that a final job has ended and sweeps up behind it. Whoever finds a job
+// Settle sweeps up behind a final job and tells that it has failed. Whoever finds a job
 // final settles it: the one who made it final may have died right after, and others may
-// have written records or segments since.
+// have written records or segments since. That it is done, or was cancelled, the api and
+// the muxer tell (Finish): NATS lets no other service.
 func Settle(ctx context.Context, bus *natsq.Bus, st store.Store, j job.Job) error {
+	if j.State != job.Failed {
+		return settle(ctx, bus, st, j)
+	}
+	return Finish(ctx, bus, st, j)
+}
+
+// Finish settles a final job and tells how it ended, whichever way. It is the muxer's.
+func Finish(ctx context.Context, bus *natsq.Bus, st store.Store, j job.Job) error {
 	if !j.State.Final() {
 		return nil
 	}
 	err := bus.PublishEvent(ctx, j, job.EventPrefix+string(j.State))
 	faultpoint.Hit("settle.after-event")
-	err = errors.Join(err, sweep(ctx, bus, st, j))
+	return errors.Join(err, settle(ctx, bus, st, j))
+}
+
+func settle(ctx context.Context, bus *natsq.Bus, st store.Store, j job.Job) error {
+	if !j.State.Final() {
+		return nil
+	}
+	err := sweep(ctx, bus, st, j)
 	faultpoint.Hit("settle.after-sweep")
 	return err
 }

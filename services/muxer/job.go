@@ -39,7 +39,7 @@ func (s *service) mux(ctx context.Context, id string) error {
 		return err
 	}
 	if j.State.Final() { // perhaps by an earlier delivery of this message
-		return lifecycle.Settle(ctx, s.env.Bus, s.env.Store, j)
+		return lifecycle.Finish(ctx, s.env.Bus, s.env.Store, j)
 	}
 	if j.Plan == "" || j.State == job.Splitting {
 		return nil
@@ -257,7 +257,7 @@ func (w *work) publish(ctx context.Context, file string) error {
 	faultpoint.Hit("muxer.after-cas")
 	w.service.done.Inc()
 	w.service.frames.Add(float64(j.Frames))
-	return lifecycle.Settle(ctx, w.env.Bus, w.env.Store, j)
+	return lifecycle.Finish(ctx, w.env.Bus, w.env.Store, j)
 }
 
 // storeChecked stores the deliverable while it is read back and compared with the plan.

@@ -106,7 +106,7 @@ func (w *sweeper) jobs(ctx context.Context) error {
 		case !j.State.Final():
 			errs = append(errs, w.nudge(ctx, j))
 		case time.Since(j.Updated) <= settleAge:
-			err := lifecycle.Settle(ctx, w.env.Bus, w.env.Store, j)
+			err := lifecycle.Finish(ctx, w.env.Bus, w.env.Store, j)
 			if err == nil {
 				w.settled[j.ID] = j.Revision
 			}

@@ -73,12 +73,22 @@ func (b *Bus) setup(ctx context.Context) error {
 		}
 		if !said {
 			said = true
-			b.log.Warn("JetStream is not ready, trying on", zap.Error(err))
+			b.sayWaiting(err)
 		}
 		if pause(ctx, 200*time.Millisecond) != nil {
 			return err
 		}
 	}
+}
+
+// sayWaiting tells why setup does not get on. That what the api makes is not there yet is
+// how every deployment begins.
+func (b *Bus) sayWaiting(err error) {
+	if b.cfg.Existing && (errors.Is(err, jetstream.ErrStreamNotFound) || errors.Is(err, jetstream.ErrBucketNotFound)) {
+		b.log.Info("waiting for the api, which makes the streams")
+		return
+	}
+	b.log.Warn("JetStream is not ready, trying on", zap.Error(err))
 }
 
 func (b *Bus) trySetup(ctx context.Context) error {

@@ -82,7 +82,12 @@ hash of what it was made from, and so never encodes the same thing twice.`,
 	root.SetErr(a.stderr)
 	root.CompletionOptions.HiddenDefaultCmd = false
 	root.PersistentFlags().StringVar(&a.tokenFile, "token-file", a.tokenFile, "file with the token that a server asks for (also REWEAVE_TOKEN_FILE, or REWEAVE_TOKEN with the token itself)")
-	root.PersistentPreRunE = func(*cobra.Command, []string) error { return a.readToken() }
+	root.PersistentPreRunE = func(c *cobra.Command, _ []string) error {
+		if c.Flags().Lookup("server") == nil { // it asks no server
+			return nil
+		}
+		return a.readToken()
+	}
 	root.AddCommand(
 		a.encodeCommand(), a.patchCommand(), a.diffCommand(), a.verifyCommand(), a.serveCommand(), a.submitCommand(),
 		a.listCommand(), a.showCommand(), a.watchCommand(), a.cancelCommand(), a.retryCommand(), a.getCommand(),

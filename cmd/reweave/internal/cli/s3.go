@@ -50,6 +50,7 @@ func (a *app) serveS3(ctx context.Context, listen, data, cert, key string) error
 	return embed.ServeS3(ctx, embed.S3Options{
 		Addr: listen, Dir: data, AccessKey: access, SecretKey: secret,
 		Users: users, Bucket: cmp.Or(os.Getenv("REWEAVE_S3_BUCKET"), "reweave"), Cert: cert, Key: key,
+		Ready: func() { _ = a.printf("the S3 server listens on %s\n", listen) },
 	})
 }
 

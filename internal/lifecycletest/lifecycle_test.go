@@ -211,7 +211,7 @@ func completeTooLate(t *testing.T, e *testenv.Env) {
 func resplit(t *testing.T, e *testenv.Env) {
 	t.Helper()
 	w := begin(t, e, "resplit", job.Muxing, 2, 2)
-	if err := lifecycle.Resplit(t.Context(), e.Bus, e.Store, w.job.ID, errors.New("a chunk was lost")); err != nil {
+	if err := lifecycle.Resplit(t.Context(), e.Bus, e.Store, w.job.ID, errors.New("a chunk was lost"), e.Bus.EnqueueSplit); err != nil {
 		t.Fatal(err)
 	}
 	if j := w.now(t); j.State != job.Splitting || j.Plan != "" || j.Chunks.Total != 0 {

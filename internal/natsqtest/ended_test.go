@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"testing"
+	"time"
 
 	natsserver "github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
@@ -13,6 +14,7 @@ import (
 	"github.com/reweave/reweave/pkg/job"
 	"github.com/reweave/reweave/pkg/lifecycle"
 	"github.com/reweave/reweave/pkg/queue/natsq"
+	"github.com/reweave/reweave/services/muxer"
 )
 
 // Every service settles a job that it finds ended, whichever way, with the rights that it
@@ -92,5 +94,39 @@ func questionsWait(t *testing.T, d *deployment) {
 		if err := nc.LastError(); errors.Is(err, nats.ErrPermissionViolation) {
 			t.Errorf("the %s is denied what it asked for while NATS was away: %v", q.who, err)
 		}
+	}
+}
+
+// An encoder that finds a segment lost has the job split again, though it may not ask for
+// splits: the muxer does at once, not with its next sweep.
+func TestALostSegmentIsSplitAgainWithTheRightsOfEach(t *testing.T) { inEachMode(t, lostSegment) }
+
+func lostSegment(t *testing.T, server *deployment) {
+	t.Helper()
+	env := testenv.Start(t)
+	var denied denials
+	buses := map[string]*natsq.Bus{}
+	for _, who := range services {
+		buses[who] = join(t, server, who, denied.logger(t, who))
+	}
+	inBackground(t, func(ctx context.Context) error {
+		b := env.Boot("muxer")
+		b.Bus, b.Store = buses["muxer"], env.StoreAs(t, "muxer")
+		err := muxer.Run(ctx, muxer.Config{Jobs: 1, Scratch: t.TempDir(), Sweep: time.Hour}, b)
+		if errors.Is(err, context.Canceled) {
+			return nil
+		}
+		return err
+	})
+	j, _, err := buses["api"].CreateJob(t.Context(), job.Job{ID: ulid.Make().String(), State: job.Encoding, Spec: job.Spec{Source: "upload:x"}.WithDefaults()}, "")
+	ok(t, err)
+	ok(t, lifecycle.Resplit(t.Context(), buses["encoder"], env.StoreAs(t, "encoder"), j.ID, errors.New("a segment is lost"), buses["encoder"].EnqueueMux))
+	lease, err := buses["splitter"].NextSplit(within(t, limit))
+	ok(t, err)
+	if ok(t, lease.Ack(t.Context())); lease.JobID() != j.ID {
+		t.Errorf("job %s is split again, want %s", lease.JobID(), j.ID)
+	}
+	if got := denied.all(); len(got) > 0 {
+		t.Errorf("the server denied something to %v; see the log", got)
 	}
 }

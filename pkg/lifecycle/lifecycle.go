@@ -116,7 +116,9 @@ func Complete(ctx context.Context, bus *natsq.Bus, st store.Store, id string) er
 
 // Resplit has a job split once more, because something stored was lost: its source is read
 // again, every chunk that is well is found in the store, and the others alone are encoded.
-func Resplit(ctx context.Context, bus *natsq.Bus, st store.Store, id string, why error) error {
+// ask gets a message to who has it done: EnqueueSplit of the bus, or for a service that may
+// not send that EnqueueMux, upon which the muxer does.
+func Resplit(ctx context.Context, bus *natsq.Bus, st store.Store, id string, why error, ask func(context.Context, job.Class, string) error) error {
 	j, err := bus.UpdateJob(ctx, id, func(j *job.Job) error {
 		if j.State.Final() {
 			return natsq.ErrUnchanged
@@ -133,9 +135,7 @@ func Resplit(ctx context.Context, bus *natsq.Bus, st store.Store, id string, why
 			Hint: "standard input can't be read again: run the command again, and all finished chunks are reused",
 		})
 	}
-	// Harmless when it fails, as it does in a service that may not ask for splits: the
-	// muxer's sweep does it a minute later.
-	_ = bus.EnqueueSplit(ctx, j.Spec.Class, id)
+	_ = ask(ctx, j.Spec.Class, id) // when it fails, the muxer's sweep does it a minute later
 	return nil
 }
 

@@ -196,7 +196,7 @@ func (s *service) restore(ctx context.Context, lease *natsq.Lease, t queue.Task,
 		return err
 	}
 	if j.State != job.Splitting {
-		err = lifecycle.Resplit(ctx, s.env.Bus, s.env.Store, t.Job, lost)
+		err = lifecycle.Resplit(ctx, s.env.Bus, s.env.Store, t.Job, lost, s.env.Bus.EnqueueMux)
 	}
 	return errors.Join(err, lease.Return(ctx, time.Second))
 }

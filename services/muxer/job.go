@@ -41,7 +41,10 @@ func (s *service) mux(ctx context.Context, id string) error {
 	if j.State.Final() { // perhaps by an earlier delivery of this message
 		return lifecycle.Finish(ctx, s.env.Bus, s.env.Store, j)
 	}
-	if j.Plan == "" || j.State == job.Splitting {
+	if j.State == job.Splitting { // an encoder found a segment lost, and may not ask for splits
+		return s.nudge(ctx, j)
+	}
+	if j.Plan == "" {
 		return nil
 	}
 	w := &work{service: s, job: j}

@@ -37,7 +37,7 @@ func (s *service) release(ctx context.Context, j job.Job, done map[queue.TaskID]
 	}
 	if known < j.Chunks.Total {
 		s.env.Log.Warn("tasks are lost, the job is split again", zap.String("job", j.ID), zap.Int("known", known), zap.Int("of", j.Chunks.Total))
-		return lifecycle.Resplit(ctx, s.env.Bus, s.env.Store, j.ID, errTasksLost)
+		return lifecycle.Resplit(ctx, s.env.Bus, s.env.Store, j.ID, errTasksLost, s.env.Bus.EnqueueSplit)
 	}
 	return nil
 }

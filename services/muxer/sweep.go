@@ -31,7 +31,7 @@ func (s *service) redo(ctx context.Context, id string, lost *lostChunks) error {
 			return err
 		}
 	}
-	return lifecycle.Resplit(ctx, s.env.Bus, s.env.Store, id, errors.New(lost.what())) // why is in the log
+	return lifecycle.Resplit(ctx, s.env.Bus, s.env.Store, id, errors.New(lost.what()), s.env.Bus.EnqueueSplit) // why is in the log
 }
 
 // settleAge is how long ago a job may have ended to be settled by the sweep. It is shorter

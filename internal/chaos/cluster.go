@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -57,7 +58,7 @@ func (w *world) startNode(n *node) error {
 	if err != nil {
 		return err
 	}
-	n.proc, err = w.spawn(n.Name, self, append(os.Environ(), serverEnv+"=node", nodeEnv+"="+string(text), natsKeyEnv+"="+w.natsKey))
+	n.proc, err = w.spawn(n.Name, self, slices.Concat(os.Environ(), w.rights, []string{serverEnv + "=node", nodeEnv + "=" + string(text), natsKeyEnv + "=" + w.natsKey}))
 	return err
 }
 

@@ -149,7 +149,7 @@ func (w *world) clean(ctx context.Context, ids ...string) error {
 	if err != nil {
 		w.dump()
 	}
-	return err
+	return errors.Join(err, w.undenied())
 }
 
 func (w *world) noMessages(ctx context.Context) error {

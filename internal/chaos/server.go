@@ -19,7 +19,9 @@ const (
 	addrEnv    = "CHAOS_ADDR"
 	dirEnv     = "CHAOS_DIR"
 	secretEnv  = "CHAOS_SECRET"
-	natsKeyEnv = "CHAOS_NATS_KEY" // public half of the key of all clients
+	natsKeyEnv = "CHAOS_NATS_KEY" // public half of the harness's key
+	rightsEnv  = "CHAOS_RIGHTS"   // file with the users of NATS and what they may do
+	usersEnv   = "CHAOS_USERS"    // those of S3: JSON
 	nodeEnv    = "CHAOS_NODE"     // of a NATS cluster: its own JSON
 	spaceEnv   = "CHAOS_SPACE"    // size of a file system of its own ; "" for none
 )
@@ -47,10 +49,13 @@ func serveMaybe() bool {
 	case "node":
 		var n embed.Node
 		if err = json.Unmarshal([]byte(os.Getenv(nodeEnv)), &n); err == nil {
-			err = embed.ServeNode(ctx, n, os.Getenv(natsKeyEnv), log)
+			err = embed.ServeNode(ctx, n, os.Getenv(natsKeyEnv), os.Getenv(rightsEnv), log)
 		}
 	case "s3":
-		err = embed.ServeS3(ctx, embed.S3Options{Addr: addr, Dir: dir, AccessKey: secret, SecretKey: secret})
+		o := embed.S3Options{Addr: addr, Dir: dir, AccessKey: secret, SecretKey: secret, Bucket: bucket}
+		if err = json.Unmarshal([]byte(os.Getenv(usersEnv)), &o.Users); err == nil {
+			err = embed.ServeS3(ctx, o)
+		}
 	default:
 		err = fmt.Errorf("there is no server %q", kind)
 	}
@@ -74,7 +79,7 @@ func serveNATS(ctx context.Context, addr, dir string, log *zap.Logger) error {
 			case <-life.Done():
 			}
 		}()
-		err := embed.ServeNATS(life, addr, dir, os.Getenv(natsKeyEnv), log, func() { log.Info("serves") })
+		err := embed.ServeNATS(life, addr, dir, os.Getenv(natsKeyEnv), os.Getenv(rightsEnv), log, func() { log.Info("serves") })
 		end()
 		if err != nil || ctx.Err() != nil {
 			return err

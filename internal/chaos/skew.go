@@ -71,12 +71,14 @@ func (h *harness) skewed(name string) (string, error) {
 // skewOverlay writes the changed file of the standard library, and tells the root of the
 // workspace.
 func skewOverlay(dir string) (overlay, root string, err error) {
-	out, err := exec.Command("go", "env", "GOROOT", "GOWORK").Output() //nolint:noctx // it ends
-	if err != nil {
-		return "", "", fmt.Errorf("ask go for its directories: %w", err)
+	if root, err = workspace(); err != nil {
+		return "", "", err
 	}
-	goroot, gowork, _ := strings.Cut(strings.TrimSpace(string(out)), "\n")
-	source := filepath.Join(goroot, "src", "time", "time.go")
+	out, err := exec.Command("go", "env", "GOROOT").Output() //nolint:noctx // it ends
+	if err != nil {
+		return "", "", fmt.Errorf("ask go for its directory: %w", err)
+	}
+	source := filepath.Join(strings.TrimSpace(string(out)), "src", "time", "time.go")
 	text, err := os.ReadFile(source)
 	if err != nil {
 		return "", "", err
@@ -89,7 +91,7 @@ func skewOverlay(dir string) (overlay, root string, err error) {
 	files, err := json.Marshal(map[string]any{"Replace": map[string]string{
 		source: filepath.Join(dir, "time.go"), filepath.Join(filepath.Dir(source), "skew.go"): filepath.Join(dir, "skew.go"),
 	}})
-	return overlay, filepath.Dir(gowork), errors.Join(err, os.MkdirAll(dir, 0o700),
+	return overlay, root, errors.Join(err, os.MkdirAll(dir, 0o700),
 		os.WriteFile(filepath.Join(dir, "time.go"), []byte(changed), 0o600),
 		os.WriteFile(filepath.Join(dir, "skew.go"), []byte(skewedNow), 0o600), os.WriteFile(overlay, files, 0o600))
 }

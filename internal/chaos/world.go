@@ -9,12 +9,12 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
-	"github.com/nats-io/nkeys"
 	"go.uber.org/zap"
 
 	"github.com/reweave/reweave/pkg/client"
@@ -33,6 +33,9 @@ const (
 	jobLimit    = 90 * time.Second
 	settleLimit = 30 * time.Second
 )
+
+// bucket is that of all worlds: the policies of deploy/s3 name it.
+const bucket = "reweave"
 
 // fleet is how many there are of each service.
 type fleet struct {
@@ -58,7 +61,8 @@ type world struct {
 	h        *harness
 	dir      string
 	secret   string
-	natsKey  string // its public half; the seed is in natsSeed
+	natsKey  string   // the public half of the harness's key
+	rights   []string // variables by which servers know the services' keys
 	natsAddr string
 	s3Addr   string
 	nats, s3 *process
@@ -98,7 +102,7 @@ func (h *harness) newWorld(ctx context.Context, f fleet) (w *world, err error) {
 			return w, err
 		}
 	}
-	if w.natsKey, err = putSeed(w.natsSeed()); err != nil {
+	if err := w.makeKeys(); err != nil {
 		return w, err
 	}
 	if w.shim, err = w.putShim("shim", ""); err != nil {
@@ -128,7 +132,7 @@ func (w *world) startServers(ctx context.Context) (err error) {
 	if w.store, err = s3store.Connect(limited, w.s3Config()); err != nil {
 		return err
 	}
-	if w.bus, err = natsq.Connect(limited, natsq.Config{URL: w.natsURL(w.natsAddr), NKey: w.natsSeed(), AckWait: lease, Replicas: w.replicas()}, zap.NewNop()); err != nil {
+	if w.bus, err = natsq.Connect(limited, natsq.Config{URL: w.natsURL(w.natsAddr), NKey: w.seed("harness"), AckWait: lease, Replicas: w.replicas()}, zap.NewNop()); err != nil {
 		return err
 	}
 	w.js, err = jetstream.New(w.bus.Conn())
@@ -137,7 +141,7 @@ func (w *world) startServers(ctx context.Context) (err error) {
 
 func (w *world) s3Config() s3store.Config {
 	return s3store.Config{
-		Endpoint: "http://" + w.s3Addr, AccessKey: w.secret, SecretKey: w.secret, Bucket: "reweave", Region: "us-east-1",
+		Endpoint: "http://" + w.s3Addr, AccessKey: w.secret, SecretKey: w.secret, Bucket: bucket, Region: "us-east-1",
 	}
 }
 
@@ -148,24 +152,6 @@ func (w *world) natsURL(addr string) string {
 		urls = append(urls, "nats://"+a)
 	}
 	return strings.Join(urls, ",")
-}
-
-func (w *world) natsSeed() string { return filepath.Join(w.dir, "nats.seed") }
-
-// putSeed writes the seed of a new key to a file and returns the public half.
-func putSeed(file string) (public string, err error) {
-	pair, err := nkeys.CreateUser()
-	if err != nil {
-		return "", err
-	}
-	seed, err := pair.Seed()
-	if err != nil {
-		return "", err
-	}
-	if err := os.WriteFile(file, seed, 0o600); err != nil {
-		return "", err
-	}
-	return pair.PublicKey()
 }
 
 func (w *world) replicas() int { return max(1, len(w.nodes)) }
@@ -179,8 +165,10 @@ func (w *world) server(kind, addr, dir string) (*process, error) {
 	if err != nil {
 		return nil, err
 	}
-	return w.spawn(kind, self, append(os.Environ(), serverEnv+"="+kind, addrEnv+"="+addr, dirEnv+"="+filepath.Join(w.dir, dir),
-		secretEnv+"="+w.secret, natsKeyEnv+"="+w.natsKey, spaceEnv+"="+w.fleet.space[kind], skewEnv+"="+w.skewOf(kind)))
+	return w.spawn(kind, self, slices.Concat(os.Environ(), w.rights, []string{
+		serverEnv + "=" + kind, addrEnv + "=" + addr, dirEnv + "=" + filepath.Join(w.dir, dir), secretEnv + "=" + w.secret,
+		natsKeyEnv + "=" + w.natsKey, spaceEnv + "=" + w.fleet.space[kind], skewEnv + "=" + w.skewOf(kind),
+	}))
 }
 
 func (w *world) startNATS(ctx context.Context) (err error) {
@@ -258,13 +246,13 @@ func (w *world) environ(name, kind string, f fleet) []string {
 	}
 	env := []string{
 		"PATH=" + w.shim + ":" + os.Getenv("PATH"), "HOME=" + w.dir, "TMPDIR=" + filepath.Join(w.dir, "tmp"),
-		"REWEAVE_NATS_URL=" + w.natsURL(natsAddr), "REWEAVE_NATS_NKEY=" + w.natsSeed(), "REWEAVE_NATS_ACK_WAIT=" + lease.String(),
-		"REWEAVE_S3_ENDPOINT=http://" + s3Addr, "REWEAVE_S3_ACCESS_KEY=" + w.secret, "REWEAVE_S3_SECRET_KEY=" + w.secret,
-		"REWEAVE_HTTP_LISTEN=127.0.0.1:0", "REWEAVE_LOG_FORMAT=console",
+		"REWEAVE_NATS_URL=" + w.natsURL(natsAddr), "REWEAVE_NATS_ACK_WAIT=" + lease.String(),
+		"REWEAVE_S3_ENDPOINT=http://" + s3Addr, "REWEAVE_HTTP_LISTEN=127.0.0.1:0", "REWEAVE_LOG_FORMAT=console",
 		"REWEAVE_API_LISTEN=" + w.apiAddr, "REWEAVE_MUXER_SWEEP=1s",
 		"REWEAVE_ENCODER_NAME=" + name, "REWEAVE_ENCODER_SLOTS=1", "REWEAVE_ENCODER_CODECS=libx264,aac", "REWEAVE_ENCODER_STALL=20s",
 		"REWEAVE_NATS_REPLICAS=" + strconv.Itoa(w.replicas()), "GOMAXPROCS=2", skewEnv + "=" + w.skewOf(name),
 	}
+	env = append(env, w.identity(kind)...)
 	for prefix, more := range f.env {
 		if strings.HasPrefix(name, prefix) {
 			env = append(env, more...)

@@ -151,3 +151,23 @@ func TestDamageKeepsTheFile(t *testing.T) {
 		}
 	}
 }
+
+// TestDenialsAreFound reads logs as services write them.
+func TestDenialsAreFound(t *testing.T) {
+	w := &world{dir: t.TempDir(), services: map[string]*service{"encoder0": {}}}
+	if err := os.Mkdir(filepath.Join(w.dir, "log"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for line, denied := range map[string]bool{
+		"WARN\tencoder.nats\tNATS reports an error\t{\"error\": \"nats: permissions violation: Permissions Violation for Publish to \\\"jobq.normal.A\\\"\"}": true,
+		"WARN\tencoder\ttask failed\t{\"error\": \"store chunk: put object chunks/a: the object store refused the request\"}":                                 true,
+		"WARN\tencoder\ttask failed\t{\"error\": \"stat object chunks/a: the object store is in trouble: 503 Service Unavailable\"}":                          false,
+	} {
+		if err := os.WriteFile(filepath.Join(w.dir, "log", "encoder0.log"), []byte("INFO\tencoder\tconnected\n"+line+"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := w.undenied(); (err != nil) != denied {
+			t.Errorf("%s: %v", line, err)
+		}
+	}
+}

@@ -102,7 +102,7 @@ func (w *world) undenied() error {
 			return err
 		}
 		for line := range strings.Lines(string(log)) {
-			if strings.Contains(strings.ToLower(line), "permissions violation") || strings.Contains(line, "store-denied") || strings.Contains(line, "refused the request") {
+			if strings.Contains(strings.ToLower(line), "permissions violation") || strings.Contains(line, "the object store refused the") {
 				errs = append(errs, fmt.Errorf("%s was denied something: %s", name, line))
 				break
 			}

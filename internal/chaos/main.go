@@ -1,7 +1,8 @@
 // Command chaos injects faults into Reweave and checks that nothing comes of them.
 //
 // A [world] is NATS, S3 and the four services, each a process of its own, with real
-// ffmpeg behind a shim that notes every encode and can be told to fail. A [fault] is
+// ffmpeg behind a shim that notes every encode and can be told to fail. Each service has
+// keys of its own, with the rights that the deployments give it. A [fault] is
 // injected into jobs that run there. Behind each one the same things must hold: every
 // job ends in bounded time, its deliverable has the bytes of the undisturbed run, there
 // is exactly one completion event, no more encodes were redone than processes crashed,

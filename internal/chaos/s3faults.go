@@ -55,8 +55,7 @@ func throughS3(ctx context.Context, h *harness, r *row, harm func(context.Contex
 }
 
 // slowS3 has S3 answer 503 SlowDown to two requests of ten, to all for four seconds,
-// and to two of ten again until the job ends. What was encoded when nothing could be
-// stored is encoded again.
+// and to two of ten again until the job ends. What was encoded meanwhile is stored later.
 func slowS3(ctx context.Context, h *harness, r *row) error {
 	return throughS3(ctx, h, r, func(ctx context.Context, _ *world, p *s3proxy) error {
 		some := func(*http.Request) verdict {
@@ -70,7 +69,6 @@ func slowS3(ctx context.Context, h *harness, r *row) error {
 			return err
 		}
 		p.harm(func(*http.Request) verdict { return slowDown })
-		r.max = 2 // one of each encoder
 		err := rest(ctx, 4*time.Second)
 		p.harm(some)
 		return err

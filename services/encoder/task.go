@@ -4,9 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
-	"strconv"
 	"sync/atomic"
 	"time"
 
@@ -232,22 +230,6 @@ func (s *service) run(ctx context.Context, t queue.Task, segment, out string, be
 		beat()
 		s.report(t, frames)
 	})
-}
-
-// keep stores the chunk under its key, with what a later job wants to know of it.
-func (s *service) keep(ctx context.Context, t queue.Task, r chunk.Result, file string) error {
-	f, err := os.Open(file)
-	if err != nil {
-		return fmt.Errorf("store chunk: %w", err)
-	}
-	defer f.Close()
-	err = s.env.Store.Put(ctx, store.ChunkKey(t.Key), f, r.Bytes, map[string]string{
-		"sha256": r.SHA256, "pixels": r.Pixels, "frames": strconv.Itoa(t.Frames),
-	})
-	if err != nil {
-		return fmt.Errorf("store chunk: %w", err)
-	}
-	return nil
 }
 
 // advance releases the task a window ahead, and sees whether the job is complete.

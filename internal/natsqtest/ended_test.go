@@ -76,6 +76,7 @@ func questionsWait(t *testing.T, d *deployment) {
 		{"api", func(ctx context.Context) error { _, err := buses["api"].Encoders(ctx); return err }},
 		{"splitter", func(ctx context.Context) error { _, err := buses["splitter"].Workers(ctx); return err }},
 		{"splitter", func(ctx context.Context) error { _, err := buses["splitter"].Encoders(ctx); return err }},
+		{"encoder", func(ctx context.Context) error { _, err := buses["encoder"].Workers(ctx); return err }},
 		{"muxer", func(ctx context.Context) error { _, err := buses["muxer"].Jobs(ctx); return err }},
 		{"muxer", func(ctx context.Context) error { _, err := buses["muxer"].Workers(ctx); return err }},
 	} {

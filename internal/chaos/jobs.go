@@ -10,6 +10,24 @@ import (
 	"github.com/reweave/reweave/pkg/job"
 )
 
+// inTheMiddle starts a world with a job of many chunks, of which so many encodes were begun.
+// The caller ends it, unless there is an error.
+func (h *harness) inTheMiddle(ctx context.Context, f fleet, encodes int) (w *world, id string, err error) {
+	if w, err = h.newWorld(ctx, f); err != nil {
+		return w, "", err
+	}
+	if err = w.tell("delay", "0.3"); err == nil {
+		id, err = w.submit(ctx, h.long, "")
+	}
+	if err == nil {
+		err = w.busy(ctx, id, encodes)
+	}
+	if err != nil {
+		w.end()
+	}
+	return w, id, err
+}
+
 // cancelEverywhere cancels a job in each state that is not final, and submits it again.
 func cancelEverywhere(ctx context.Context, h *harness, r *row) error {
 	for _, state := range []job.State{job.Queued, job.Splitting, job.Encoding, job.Muxing} {

@@ -169,21 +169,11 @@ func network(ctx context.Context, h *harness, r *row, harm func(context.Context,
 		return err
 	}
 	defer func() { err = errors.Join(err, toS3.close()) }()
-	w, err := h.newWorld(ctx, fleet{api: 1, splitter: 1, muxer: 1, encoder: 2, nats: toNATS, s3: toS3})
+	w, id, err := h.inTheMiddle(ctx, fleet{api: 1, splitter: 1, muxer: 1, encoder: 2, nats: toNATS, s3: toS3}, 3)
 	if err != nil {
 		return err
 	}
 	defer w.end()
-	if err := w.tell("delay", "0.3"); err != nil {
-		return err
-	}
-	id, err := w.submit(ctx, h.long, "")
-	if err != nil {
-		return err
-	}
-	if err := w.busy(ctx, id, 3); err != nil {
-		return err
-	}
 	if err := harm(ctx, w, toNATS, toS3); err != nil {
 		return err
 	}

@@ -106,21 +106,11 @@ func tearBodies(ctx context.Context, h *harness, r *row) error {
 // fillS3 fills the disc of S3 in the middle of a job. The job fails and says why; with
 // space again, it is submitted again and reuses what was finished.
 func fillS3(ctx context.Context, h *harness, r *row) error {
-	w, err := h.newWorld(ctx, fleet{api: 1, splitter: 1, muxer: 1, encoder: 2, space: map[string]string{"s3": "64m"}})
+	w, id, err := h.inTheMiddle(ctx, fleet{api: 1, splitter: 1, muxer: 1, encoder: 2, space: map[string]string{"s3": "64m"}}, 5)
 	if err != nil {
 		return err
 	}
 	defer w.end()
-	if err := w.tell("delay", "0.3"); err != nil {
-		return err
-	}
-	id, err := w.submit(ctx, h.long, "")
-	if err != nil {
-		return err
-	}
-	if err := w.busy(ctx, id, 5); err != nil {
-		return err
-	}
 	w.s3.signal(syscall.SIGUSR1)
 	r.times = 1
 	if err := w.reach(ctx, id, job.Failed); err != nil {

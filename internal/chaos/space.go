@@ -11,21 +11,11 @@ import (
 // NATS: a stream that could not be written takes nothing more until then. Both encoders may
 // lose what they could not tell of.
 func fillNATS(ctx context.Context, h *harness, r *row) error {
-	w, err := h.newWorld(ctx, fleet{api: 1, splitter: 1, muxer: 1, encoder: 2, space: map[string]string{"nats": "64m"}})
+	w, id, err := h.inTheMiddle(ctx, fleet{api: 1, splitter: 1, muxer: 1, encoder: 2, space: map[string]string{"nats": "64m"}}, 5)
 	if err != nil {
 		return err
 	}
 	defer w.end()
-	if err := w.tell("delay", "0.3"); err != nil {
-		return err
-	}
-	id, err := w.submit(ctx, h.long, "")
-	if err != nil {
-		return err
-	}
-	if err := w.busy(ctx, id, 5); err != nil {
-		return err
-	}
 	w.nats.signal(syscall.SIGUSR1)
 	r.times, r.max = 1, 2
 	if err := errors.Join(w.says(ctx, "nats", "no space left on device"), rest(ctx, 2*time.Second)); err != nil {

@@ -23,7 +23,7 @@ const (
 	rightsEnv  = "CHAOS_RIGHTS"   // file with the users of NATS and what they may do
 	usersEnv   = "CHAOS_USERS"    // those of S3: JSON
 	nodeEnv    = "CHAOS_NODE"     // of a NATS cluster: its own JSON
-	spaceEnv   = "CHAOS_SPACE"    // size of a file system of its own ; "" for none
+	spaceEnv   = "CHAOS_SPACE"    // size of a file system of its own; "" for none
 )
 
 // serveMaybe serves when this process was started to be a server, and reports whether
@@ -39,19 +39,16 @@ func serveMaybe() bool {
 	if size := os.Getenv(spaceEnv); size != "" && err == nil {
 		err = mountSmall(dir, size)
 	}
-	if err != nil {
-		kind = ""
-	}
-	switch kind {
-	case "": // there is nothing to serve from
-	case "nats":
+	switch {
+	case err != nil: // there is nothing to serve from
+	case kind == "nats":
 		err = serveNATS(ctx, addr, dir, log)
-	case "node":
+	case kind == "node":
 		var n embed.Node
 		if err = json.Unmarshal([]byte(os.Getenv(nodeEnv)), &n); err == nil {
 			err = embed.ServeNode(ctx, n, os.Getenv(natsKeyEnv), os.Getenv(rightsEnv), log)
 		}
-	case "s3":
+	case kind == "s3":
 		o := embed.S3Options{Addr: addr, Dir: dir, AccessKey: secret, SecretKey: secret, Bucket: bucket}
 		if err = json.Unmarshal([]byte(os.Getenv(usersEnv)), &o.Users); err == nil {
 			err = embed.ServeS3(ctx, o)

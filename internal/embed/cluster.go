@@ -22,8 +22,8 @@ type Node struct {
 }
 
 // ServeNode makes this process a server of a NATS cluster, until ctx ends, for who has the
-// key of which public is the public half, and for users as [ServeNATS] has it. The servers trust each other: the cluster is for
-// tests on loopback.
+// key of which public is the public half, and for users as [ServeNATS] has it. The servers
+// trust each other: the cluster is for tests on loopback.
 func ServeNode(ctx context.Context, n Node, public, users string, log *zap.Logger) error {
 	o, err := natsOptions(n.Dir, n.Addr, public)
 	if err == nil {

@@ -57,6 +57,7 @@ func (e *Encoder) Encode(ctx context.Context, t queue.Task, segment, out string,
 	dec := e.Tool.Command(ctx, decodeArgs(t, segment, e.Tool.Passthrough())...)
 	dec.Reads(segment)
 	enc := e.Tool.Command(ctx, encodeArgs(t, e.Threads, out, e.Tool.Passthrough())...)
+	enc.Slow()
 	enc.Writes(filepath.Dir(out))
 	err0 := ffmpeg.Connect(dec, enc)
 	hashes, err1 := dec.Pipe()

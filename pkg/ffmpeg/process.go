@@ -27,7 +27,7 @@ type Command struct {
 	box   sandbox.Box
 	rules sandbox.Rules
 	ended func() // frees the sandbox once the child has ended; nil before it began
-	spin  *spin  // nil before it began
+	spin  *spin  // nil before it began, and for a slow one
 
 	spinLimit, spinEvery time.Duration
 }
@@ -112,6 +112,10 @@ func (c *Command) Pipe() (*os.File, error) {
 	return r, nil
 }
 
+// Slow says that the child may take any time for a frame, as encoders do: whoever starts one
+// watches its frames.
+func (c *Command) Slow() { c.spinLimit = 0 }
+
 // Start starts the child.
 func (c *Command) Start() error {
 	var err error
@@ -121,6 +125,9 @@ func (c *Command) Start() error {
 	}
 	if err != nil {
 		return fmt.Errorf("start ffmpeg: %w", err)
+	}
+	if c.spinLimit == 0 {
+		return nil
 	}
 	c.spin = watchSpin(c.cmd.Process.Pid, c.spinLimit, c.spinEvery, func() { _ = killGroup(c.cmd.Process) }) // it may just have died
 	return nil

@@ -27,6 +27,11 @@ func TestAChildThatGoesRoundInACircleIsEnded(t *testing.T) {
 	if f, ok := errors.AsType[*fault.Error](err); !ok || f.Class != fault.User || f.Type != "unreadable-source" {
 		t.Errorf("for ever, and nothing told: %v", err)
 	}
+	slow := endless("-t", "600", "-f", "null", "-")
+	slow.Slow()
+	if err := slow.Run(t.Context()); err != nil || slow.CPUSeconds() < 1 {
+		t.Errorf("a slow one was ended after %.1f s: %v", slow.CPUSeconds(), err)
+	}
 	cmd := endless("-f", "rawvideo", "pipe:1")
 	enough := &quota{left: 1500 * time.Millisecond, used: func() time.Duration { u, _ := usageOf(cmd.cmd.Process.Pid); return u.cpu }}
 	cmd.Stdout(enough)

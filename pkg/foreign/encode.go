@@ -40,6 +40,7 @@ func (b *base) trial(ctx context.Context, tool *ffmpeg.Tool, a attempt, out stri
 	p := b.recipe().Picture
 	input := []string{"-f", "lavfi", "-i", fmt.Sprintf("color=gray:size=%dx%d:rate=%s,format=%s", p.Width, p.Height, b.recipe().Rate, p.PixFmt), "-frames:v", "2"}
 	cmd := tool.Command(ctx, b.encoder(tool, a, input, out)...)
+	cmd.Slow()
 	cmd.Writes(filepath.Dir(out))
 	if err := cmd.Run(ctx); err != nil {
 		return nil, encodeFailed(cmd, err)
@@ -71,6 +72,7 @@ func (r *run) encode(ctx context.Context, pieces []piece, out string) (*movie, e
 		return nil, err
 	}
 	cmd := r.tool.Command(ctx, r.encoder(r.tool, r.attempt, append(r.recipe().Input(), "-i", "pipe:0"), out)...)
+	cmd.Slow()
 	cmd.Writes(filepath.Dir(out))
 	cmd.GiveStdin(from)
 	if err := cmd.Start(); err != nil {

@@ -34,7 +34,7 @@ type Config struct {
 	Codecs  []string      `envconfig:"CODECS" desc:"encoders to offer, such as libx264,aac (default: all that ffmpeg has)"`
 	Scratch string        `envconfig:"SCRATCH" desc:"directory for temporary files (default: the system's)"`
 	Memory  int64         `envconfig:"MEMORY" desc:"bytes of memory that all encodes may use together (default: nine tenths of the machine's or the container's)"`
-	Stall   time.Duration `envconfig:"STALL" default:"5m" desc:"how long an encode may go without a new frame before it is killed"`
+	Stall   time.Duration `envconfig:"STALL" default:"5m" desc:"how long an encode may go without a new frame before it is killed; for half of it a chunk that S3 does not take is kept"`
 	Name    string        `envconfig:"NAME" desc:"name of this worker (default: host name and process number)"`
 }
 
